@@ -1,0 +1,6 @@
+"""Pure rules of what runs where: no Django, no network, no clock.
+
+values.py     what providers report and accept
+naming.py     application, stack, detail, sequence in a server group's name
+selection.py  which server groups of a cluster a target or a strategy means
+"""

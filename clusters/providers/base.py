@@ -1,0 +1,165 @@
+"""The contract every cloud keeps: the CloudProvider protocol and its errors.
+
+A provider takes and returns values (clusters.core.values), never rows. Every mutating call is safe to repeat with the same
+token: at most one resource comes of it, and `find`-style reads tell after a crash whether it happened. No mutating call
+lasts longer than CALL_SECONDS; longer work is started by one call and followed by reads. `account` is the account's name.
+tests/contracts/test_cloud_provider.py is this text as a suite.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO, Protocol
+
+from clusters.core import values
+
+#: Longest a mutating call may take: connect and read together. An engine lease outlives it.
+CALL_SECONDS = 6.0
+
+#: Tag under which a server group remembers the token of the step that made it.
+TOKEN_TAG = "spinnaker-step-token"
+
+
+class ProviderError(Exception):
+    """The cloud refused or failed. `is_retryable` says whether the same call may work later."""
+
+    is_retryable = False
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class NotFound(ProviderError):
+    """What the call is about does not exist (any more)."""
+
+
+class NameTaken(ProviderError):
+    """The name belongs to a resource that another token made."""
+
+
+class InvalidRequest(ProviderError):
+    """The cloud would never accept this; `field` names what is wrong."""
+
+
+class Conflict(ProviderError):
+    """The resource is in a state in which this cannot be done (in use, being destroyed)."""
+
+
+class Unavailable(ProviderError):
+    """No answer, or an answer that blames the cloud: whether it was done is unknown."""
+
+    is_retryable = True
+
+
+class Throttled(ProviderError):
+    """Too many calls; nothing was done."""
+
+    is_retryable = True
+
+
+class ServerGroups(Protocol):
+    """Create waits for nothing: the group exists when it returns, its instances come up later."""
+
+    def list(self, account: str, region: str) -> list[values.ServerGroup]: ...
+
+    def get(self, account: str, region: str, name: str) -> values.ServerGroup:
+        """Raises NotFound."""
+
+    def create(self, account: str, request: values.ServerGroupRequest, token: str) -> values.ServerGroup:
+        """Same name and token: the group that is there. Same name, other token: NameTaken.
+
+        Raises InvalidRequest when image, load balancer, security group or region does not exist.
+        """
+
+    def resize(self, account: str, region: str, name: str, capacity: values.Capacity) -> None:
+        """Absolute, so repeating is harmless. Raises NotFound."""
+
+    def disable(self, account: str, region: str, name: str) -> None:
+        """Suspend DISABLED_PROCESSES and drain every instance from its load balancers. Raises NotFound."""
+
+    def enable(self, account: str, region: str, name: str) -> None:
+        """The reverse of disable. Raises NotFound."""
+
+    def suspend(self, account: str, region: str, name: str, processes: frozenset[str]) -> None: ...
+
+    def resume(self, account: str, region: str, name: str, processes: frozenset[str]) -> None: ...
+
+    def destroy(self, account: str, region: str, name: str) -> None:
+        """Start the end of the group and its instances; one that is gone already is fine."""
+
+
+class Instances(Protocol):
+    def terminate(self, account: str, region: str, instance_id: str) -> None:
+        """End one instance; its group replaces it unless Launch is suspended. Gone already is fine."""
+
+    def log(self, account: str, region: str, instance_id: str) -> str:
+        """The last 64 KiB of what the instance printed. Raises NotFound."""
+
+
+class Images(Protocol):
+    def list(self, account: str, region: str) -> list[values.Image]: ...
+
+    def get(self, account: str, region: str, image_id: str) -> values.Image:
+        """Raises NotFound."""
+
+    def start_bake(self, account: str, request: values.BakeRequest, token: str) -> values.Bake:
+        """Same token: the same bake. Equal request baked before and not `rebake`: COMPLETED at once.
+
+        Raises InvalidRequest when the package or version does not exist.
+        """
+
+    def bake(self, account: str, region: str, bake_id: str) -> values.Bake:
+        """How a started bake stands. Raises NotFound."""
+
+
+class LoadBalancers(Protocol):
+    def list(self, account: str, region: str) -> list[values.LoadBalancer]: ...
+
+    def get(self, account: str, region: str, name: str) -> values.LoadBalancer:
+        """Raises NotFound."""
+
+    def upsert(self, account: str, request: values.LoadBalancerRequest) -> values.LoadBalancer:
+        """Create, or change in place without dropping traffic. Raises InvalidRequest."""
+
+    def delete(self, account: str, region: str, name: str) -> None:
+        """Gone already is fine; Conflict while a server group uses it."""
+
+
+class SecurityGroups(Protocol):
+    def list(self, account: str, region: str) -> list[values.SecurityGroup]: ...
+
+    def upsert(
+        self, account: str, region: str, name: str, rules: tuple[values.Rule, ...], description: str = ""
+    ) -> values.SecurityGroup: ...
+
+    def delete(self, account: str, region: str, name: str) -> None:
+        """Gone already is fine; Conflict while something uses it."""
+
+
+class Packages(Protocol):
+    """Only where the provider keeps packages itself (`has_packages`)."""
+
+    def list(self) -> list[values.Package]: ...
+
+    def put(self, name: str, version: str, archive: BinaryIO) -> values.Package:
+        """Same bytes again: the same package. Other bytes under a taken version: NameTaken.
+
+        Raises InvalidRequest when the archive is not a valid package (docs/packages.md).
+        """
+
+
+class CloudProvider(Protocol):
+    """One cloud. `key` is what pipelines call it (`cloudProvider`)."""
+
+    key: str
+    label: str
+    has_packages: bool
+    server_groups: ServerGroups
+    instances: Instances
+    images: Images
+    load_balancers: LoadBalancers
+    security_groups: SecurityGroups
+    packages: Packages
+
+    def regions(self, account: str) -> list[str]: ...
