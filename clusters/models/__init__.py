@@ -1,0 +1,30 @@
+"""Rows of clusters: what people decide (applications, accounts, permissions) and what providers report (inventory)."""
+
+from clusters.models.account import Account, AccountPermission, Freshness
+from clusters.models.application import Application, ApplicationPermission
+from clusters.models.audit_entry import AuditEntry
+from clusters.models.image import Image
+from clusters.models.instance import Instance
+from clusters.models.inventory_row import InventoryRow
+from clusters.models.load_balancer import LoadBalancer
+from clusters.models.name_reservation import NameReservation
+from clusters.models.op_lock import OpLock
+from clusters.models.security_group import SecurityGroup
+from clusters.models.server_group import ServerGroup
+
+__all__ = [
+    "Account",
+    "AccountPermission",
+    "Application",
+    "ApplicationPermission",
+    "AuditEntry",
+    "Freshness",
+    "Image",
+    "Instance",
+    "InventoryRow",
+    "LoadBalancer",
+    "NameReservation",
+    "OpLock",
+    "SecurityGroup",
+    "ServerGroup",
+]

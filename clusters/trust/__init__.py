@@ -1,0 +1,7 @@
+"""What both domains rest on: who may do what, who did what, and what must not be told.
+
+permissions.py  actors, authorizations and the one rule that decides
+audit.py        who did what, written in the transaction that did it
+redaction.py    secrets out of texts and JSON before they are stored or sent
+crashpoints.py  named places where tests stop a process
+"""
