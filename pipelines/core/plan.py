@@ -1,12 +1,12 @@
 """What a stage type is made of: children, steps, intents and outcomes. All values; nothing here acts.
 
-A stage type answers four pure questions (before, steps, after, on_failure). Its steps are of two kinds: *observe* reads the
-world and may be repeated; *effect* changes the world once, in three calls that survive a crash between any two of them.
+A stage type answers four pure questions (before, steps, after, on_failure). Its steps are of two kinds: *observe* reads
+the world and may be repeated; *effect* changes the world once, in three calls that survive a crash between any two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -31,7 +31,7 @@ class StepFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A stage to be made under another. `follows` are indexes of earlier children in the same list; empty starts at once."""
+    """A stage to be made under another. `follows`: indexes of earlier children of the list; none: starts at once."""
 
     type_key: str
     name: str
@@ -79,9 +79,9 @@ class StageView:
     context: Mapping[str, Any]
     outputs: Mapping[str, Any]
     trigger: Mapping[str, Any] = field(default_factory=dict)
-    ancestors: tuple[Ancestor, ...] = ()
+    ancestors: Sequence[Ancestor] = ()
     #: Stages still to come behind this one's top-level stage, in order (a bake adds their regions).
-    downstream: tuple[Ancestor, ...] = ()
+    downstream: Sequence[Ancestor] = ()
 
     def lookup(self, key: str, default: Any = None) -> Any:
         """`key` in this stage's context or outputs, else in the nearest ancestor's outputs, else `default`."""
@@ -146,7 +146,6 @@ class Failed:
 
     message: str
     status: Status = Status.TERMINAL
-    field: str = ""
     context: Json = field(default_factory=dict)
     outputs: Json = field(default_factory=dict)
 
@@ -198,8 +197,8 @@ class Effect:
     """A step that changes the world once.
 
     `intend(step, config)` runs inside a transaction and may write rows: names are reserved, percentages become sizes.
-    `perform(intent, step)` runs outside any transaction, takes at most 6 s. `find(intent, step)` runs instead of it after a
-    crash: the outcome when the effect happened, ABSENT when it surely did not. All three may raise StepFailed.
+    `perform(intent, step)` runs outside any transaction, takes at most 6 s. `find(intent, step)` runs instead of it
+    after a crash: the outcome when the effect happened, ABSENT when it surely did not. All three may raise StepFailed.
     """
 
     name: str

@@ -12,7 +12,7 @@ from pipelines.core.plan import Child, StageView, StepFailed, StepSpec
 
 
 class StageConfig(BaseModel):
-    """Fields in Python's spelling, read from Spinnaker's JSON names; "3" and "true" are tolerated, unknown fields kept."""
+    """Fields in Python's spelling, read from Spinnaker's JSON names; "3" and "true" pass, unknown fields stay."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow", frozen=True)
 

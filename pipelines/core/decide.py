@@ -1,0 +1,150 @@
+"""decide(): from an execution as it is and what a step just found, to what is to be written and done next.
+
+Pure and level-triggered: it looks at the state, never at how it came about, so it may be asked again at any time. The
+rules of how failure spreads are Spinnaker's (statuses: TERMINAL, STOPPED, FAILED_CONTINUE, CANCELED).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipelines.core.draft import Decision, Draft
+from pipelines.core.lifecycle import YES, FindType, Lifecycle
+from pipelines.core.plan import Failed, Intent, Outcome, Succeeded
+from pipelines.core.snapshot import Snapshot, Step, StepStatus
+from pipelines.core.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What trying a step gave."""
+
+    step_id: str
+    outcome: Outcome
+
+
+def decide(snapshot: Snapshot, now: datetime, find_type: FindType, performed: Performed | None = None) -> Decision:
+    """What follows from `snapshot` at `now` (the database's clock). Never raises for what users do; see IllegalMove."""
+    draft = Draft.of(snapshot, now)
+    rules = _Rules(draft, find_type)
+    if performed is not None:
+        rules.life.record(draft.steps[performed.step_id], performed.outcome)
+    rules.settle()
+    return rules.conclude()
+
+
+def write_intent(decision: Decision, intent: Intent) -> Decision:
+    """The same decision with the step about to be performed in INTENT."""
+    assert decision.perform is not None
+    draft = Draft.of(decision.after, datetime.min)  # noqa: DTZ901 - no rule is asked, so no time is needed
+    draft.changed_stages, draft.new_stages = set(decision.changed_stages), set(decision.new_stages)
+    draft.changed_steps, draft.new_steps = set(decision.changed_steps), set(decision.new_steps)
+    draft.events = list(decision.events)
+    request = {"request": intent.request, "summary": intent.summary, "lock": intent.lock}
+    step = draft.steps[decision.perform]
+    draft.set_step(step, status=StepStatus.INTENT, intent=request, lock=intent.lock, message=intent.summary)
+    return draft.decision(decision.perform, decision.may_act, None)
+
+
+class _Rules:
+    def __init__(self, draft: Draft, find_type: FindType) -> None:
+        self.draft = draft
+        self.life = Lifecycle(draft, find_type)
+        #: The execution is to end; only effects not yet decided are still looked at.
+        self.is_ending = False
+
+    # the execution as a whole
+
+    def settle(self) -> None:
+        """Move everything that can move now, until nothing does."""
+        draft = self.draft
+        if draft.execution.status.is_complete:
+            return
+        if draft.execution.is_cancel_requested:
+            self._end_unless_undecided(Status.CANCELED)
+            return
+        if draft.execution.status is Status.NOT_STARTED:
+            draft.move_execution(Status.RUNNING)
+        self._time_out()
+        moved = True
+        while moved:
+            count = len(draft.events)
+            for stage in list(draft.stages.values()):
+                if not stage.status.is_complete:
+                    self.life.advance(draft.stages[stage.id])
+            moved = len(draft.events) != count
+        if status := self._verdict():
+            self._end_unless_undecided(status)
+
+    def _end_unless_undecided(self, status: Status) -> None:
+        self.is_ending = True
+        if not self.life.undecided():
+            self._end_execution(status)
+
+    def _time_out(self) -> None:
+        for step in list(self.draft.steps.values()):
+            if not step.status.is_open or step.deadline is None or step.deadline > self.draft.now:
+                continue
+            stage = self.draft.stages[step.stage_id]
+            took = (step.deadline - step.started_at).total_seconds()
+            message = f"{step.name} of {stage.name} timed out after {took:g} s."
+            if step.waiting_for:
+                message += f" Still waiting for {step.waiting_for}."
+            if step.status is StepStatus.INTENT:
+                message += f" It is not known whether this was done: {step.message}."
+            as_success = stage.context.get("markSuccessfulOnTimeout") in YES
+            self.life.record(step, Succeeded(note=message) if as_success else Failed(message))
+
+    def _verdict(self) -> Status | None:
+        tops = [stage for stage in self.draft.stages.values() if stage.parent_id is None]
+        statuses = {stage.status for stage in tops}
+        if not tops or Status.TERMINAL in statuses:
+            return Status.TERMINAL
+        if all(status.opens_the_way for status in statuses):
+            return Status.SUCCEEDED
+        if Status.CANCELED in statuses:
+            return Status.CANCELED
+        stopped = [stage for stage in tops if stage.status is Status.STOPPED]
+        if not stopped or Status.RUNNING in statuses:
+            return None
+        if any(stage.status is Status.NOT_STARTED and self.life.is_ready(stage) for stage in tops):
+            return None
+        fails = any(stage.context.get("completeOtherBranchesThenFail") in YES for stage in stopped)
+        return Status.TERMINAL if fails else Status.SUCCEEDED
+
+    def _end_execution(self, status: Status) -> None:
+        for stage in list(self.draft.stages.values()):
+            if stage.parent_id is None and stage.status is Status.RUNNING:
+                self.life.cancel(stage)
+        self.draft.move_execution(status, self._why(status))
+
+    def _why(self, status: Status) -> str:
+        if not self.draft.stages:
+            return "This pipeline has no stages."
+        if status is not Status.TERMINAL:
+            return ""
+        failed = [stage for stage in self.draft.stages.values() if stage.status in (Status.TERMINAL, Status.STOPPED)]
+        return f"{failed[0].name}: {failed[0].message}" if failed else ""
+
+    # what to do next
+
+    def conclude(self) -> Decision:
+        draft = self.draft
+        if draft.execution.status.is_complete:
+            return draft.decision(None, True, None)
+        open_steps = [step for step in draft.steps.values() if step.status.is_open]
+        if self.is_ending:
+            open_steps = self.life.undecided()
+        ready = [step for step in open_steps if self._is_due(step)]
+        if ready:
+            step = min(ready, key=lambda step: step.due_at or step.started_at)
+            may_act = not self.is_ending and not self.life.is_called_off(draft.stages[step.stage_id])
+            return draft.decision(step.id, may_act, None)
+        times = [time for step in open_steps for time in (step.due_at, step.deadline) if time is not None]
+        return draft.decision(None, True, min(times, default=None))
+
+    def _is_due(self, step: Step) -> bool:
+        if step.due_at is not None:
+            return step.due_at <= self.draft.now
+        return step.status in (StepStatus.PENDING, StepStatus.INTENT)

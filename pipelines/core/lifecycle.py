@@ -1,0 +1,228 @@
+"""A stage from its start to its end: what its steps found, its children, its failure, its being called off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from pipelines.core.draft import Draft
+from pipelines.core.plan import (
+    Child,
+    Failed,
+    Outcome,
+    Running,
+    Skipped,
+    StageType,
+    StageView,
+    StepFailed,
+    StepSpec,
+    Succeeded,
+)
+from pipelines.core.snapshot import Phase, Stage, Step, StepStatus
+from pipelines.core.status import Status
+from pipelines.core.view import stage_view
+
+FindType = Callable[[str], StageType | None]
+
+YES = (True, "true")
+NO = (False, "false")
+
+
+class Lifecycle:
+    """The rules for one stage at a time, applied to a draft. Not in charge of the execution as a whole (decide.py)."""
+
+    def __init__(self, draft: Draft, find_type: FindType) -> None:
+        self.draft = draft
+        self.find_type = find_type
+
+    # what a step found
+
+    def record(self, step: Step, outcome: Outcome) -> None:
+        stage = self.draft.stages[step.stage_id]
+        if not step.status.is_open or stage.status is not Status.RUNNING:
+            return
+        match outcome:
+            case Running():
+                self._keep_waiting(step, stage, outcome)
+            case Succeeded():
+                self._end_step(step, StepStatus.DONE, outcome.note)
+                self._next_step(self.draft.merge(stage, outcome.context, outcome.outputs), step.n + 1)
+            case Skipped():
+                self._end_step(step, StepStatus.SKIPPED, outcome.note)
+                self._next_step(self.draft.merge(stage, outcome.context, {}), step.n + 1)
+            case Failed():
+                self._end_step(step, StepStatus.FAILED, outcome.message)
+                stage = self.draft.merge(stage, outcome.context, outcome.outputs)
+                self.fail(stage, outcome.message, outcome.status, step.name)
+
+    def _keep_waiting(self, step: Step, stage: Stage, outcome: Running) -> None:
+        due = outcome.until
+        if outcome.again_in is not None:
+            due = self.draft.now + timedelta(seconds=outcome.again_in)
+        status = StepStatus.RUNNING if step.status is StepStatus.PENDING else step.status
+        self.draft.merge(stage, outcome.context, {})
+        self.draft.set_step(
+            step,
+            status=status,
+            tries=step.tries + 1,
+            due_at=due,
+            wait_key=outcome.wait_key,
+            waiting_for=outcome.waiting_for,
+        )
+
+    def _end_step(self, step: Step, status: StepStatus, message: str) -> None:
+        self.draft.set_step(
+            step, status=status, message=message, ended_at=self.draft.now, due_at=None, wait_key="", waiting_for=""
+        )
+
+    # a stage from its start to its end
+
+    def start(self, stage: Stage) -> None:
+        stage = self.draft.move_stage(stage, Status.RUNNING)
+        stage_type = self.find_type(stage.type_key)
+        if stage_type is None:
+            self.fail(stage, f"There is no stage type {stage.type_key!r} here.")
+            return
+        try:
+            children = stage_type.before(stage_type.parse(stage.context), self._view(stage))
+        except StepFailed as error:
+            self.fail(stage, error.message)
+            return
+        if children:
+            self.draft.set_stage(stage, phase=Phase.BEFORE)
+            self.draft.add_children(stage, Phase.BEFORE, children)
+        else:
+            self._next_step(stage, 0)
+
+    def _next_step(self, stage: Stage, n: int) -> None:
+        stage_type = self.find_type(stage.type_key)
+        if stage_type is None:
+            self.fail(stage, f"There is no stage type {stage.type_key!r} here any more.")
+            return
+        try:
+            config = stage_type.parse(stage.context)
+            specs = stage_type.steps(config)
+            if n < len(specs):
+                self.draft.set_stage(stage, phase=Phase.STEPS)
+                self.draft.add_step(stage, n, specs[n].name, specs[n].kind, self._deadline(stage, specs[n]))
+                return
+            children = stage_type.after(config, self._view(stage))
+        except StepFailed as error:
+            self.fail(stage, error.message)
+            return
+        self.draft.set_stage(stage, phase=Phase.AFTER)
+        self.draft.add_children(stage, Phase.AFTER, children)
+        if not children:
+            self.draft.move_stage(self.draft.stages[stage.id], Status.SUCCEEDED)
+
+    def _deadline(self, stage: Stage, spec: StepSpec) -> datetime | None:
+        seconds = spec.timeout_seconds
+        holder: Stage | None = stage
+        while spec.is_timeout_overridable and holder is not None:
+            if own := holder.context.get("stageTimeoutMs"):
+                return (holder.started_at or self.draft.now) + timedelta(milliseconds=float(own))
+            holder = self.draft.stages[holder.parent_id] if holder.parent_id else None
+        return None if seconds is None else self.draft.now + timedelta(seconds=seconds)
+
+    def fail(self, stage: Stage, message: str, status: Status = Status.TERMINAL, failed_step: str = "") -> None:
+        """End `stage` badly: stop what runs below it, run what it wants done after a failure, then its final status."""
+        stage = self.draft.stages[stage.id]
+        status = self._softened(stage, status)
+        self._stop_below(stage)
+        children: list[Child] = []
+        stage_type = self.find_type(stage.type_key)
+        if stage_type is not None and status is not Status.CANCELED:
+            try:
+                config = stage_type.parse(stage.context)
+                children = stage_type.on_failure(config, self._view(stage), failed_step)
+            except StepFailed:
+                children = []  # a config that cannot be read is itself the failure; there is nothing to undo by it
+        if children:
+            self.draft.set_stage(stage, phase=Phase.FAILURE, failing_as=status, message=message)
+            self.draft.add_children(stage, Phase.FAILURE, children)
+        else:
+            self.draft.move_stage(stage, status, message)
+
+    def _softened(self, stage: Stage, status: Status) -> Status:
+        """The failure options of a top-level stage; children leave that to their parent."""
+        if stage.parent_id is not None:
+            return status
+        if stage.context.get("continuePipeline") in YES:
+            return Status.FAILED_CONTINUE
+        return Status.STOPPED if stage.context.get("failPipeline") in NO else status
+
+    def advance(self, stage: Stage) -> None:
+        if stage.status is Status.NOT_STARTED:
+            if self.is_ready(stage):
+                self.start(stage)
+        elif stage.status is Status.RUNNING and stage.phase in (Phase.BEFORE, Phase.AFTER, Phase.FAILURE):
+            self._after_children(stage, self.draft.children(stage, stage.phase))
+
+    def _after_children(self, stage: Stage, children: list[Stage]) -> None:
+        halted = next((child for child in children if child.status.halts), None)
+        if stage.phase is Phase.FAILURE:
+            if halted is not None or all(child.status.is_complete for child in children):
+                self._end_failed(stage, halted)
+        elif halted is not None:
+            if self.undecided_below(stage):
+                return
+            status = Status.CANCELED if halted.status is Status.CANCELED else Status.TERMINAL
+            self.fail(stage, halted.message, status)
+        elif all(child.status.is_complete for child in children):
+            if stage.phase is Phase.BEFORE:
+                self._next_step(stage, 0)
+            else:
+                self.draft.move_stage(stage, Status.SUCCEEDED)
+
+    def _end_failed(self, stage: Stage, halted: Stage | None) -> None:
+        message = stage.message
+        if halted is not None:
+            message = f"{message} Afterwards {halted.name} failed: {halted.message}".strip()
+            self._stop_below(stage)
+        self.draft.move_stage(self.draft.stages[stage.id], stage.failing_as or Status.TERMINAL, message)
+
+    def is_ready(self, stage: Stage) -> bool:
+        """True when all it rests on is well ended, and, for a child, its parent runs the phase it belongs to."""
+        if stage.parent_id is not None:
+            parent = self.draft.stages[stage.parent_id]
+            if parent.status is not Status.RUNNING or parent.phase != stage.owner:
+                return False
+        if not stage.requisites:
+            return True
+        return all((other := self.draft.by_ref(ref)) and other.status.opens_the_way for ref in stage.requisites)
+
+    def _stop_below(self, stage: Stage) -> None:
+        for child in self.draft.children(stage):
+            if child.status is Status.RUNNING:
+                self.cancel(child)
+
+    def cancel(self, stage: Stage) -> None:
+        """Close a running stage, its steps and all that runs below it."""
+        self._stop_below(stage)
+        for step in self.draft.steps_of(stage):
+            if step.status.is_open:
+                self._end_step(step, StepStatus.CANCELED, "")
+        self.draft.move_stage(self.draft.stages[stage.id], Status.CANCELED)
+
+    def undecided(self) -> list[Step]:
+        """Effects of which it is not known whether they happened: found out before anything is called off."""
+        return [step for step in self.draft.steps.values() if step.status is StepStatus.INTENT]
+
+    def undecided_below(self, stage: Stage) -> bool:
+        return any(stage.id in self._line(self.draft.stages[step.stage_id]) for step in self.undecided())
+
+    def _line(self, stage: Stage) -> list[str]:
+        """Ids of a stage and all it lies under."""
+        ids = [stage.id]
+        while stage.parent_id:
+            stage = self.draft.stages[stage.parent_id]
+            ids.append(stage.id)
+        return ids
+
+    def is_called_off(self, stage: Stage) -> bool:
+        """True when something beside or above `stage` has failed, so that it is only waited for to be closed."""
+        line = self._line(stage)
+        return any(other.parent_id in line and other.status.halts for other in self.draft.stages.values())
+
+    def _view(self, stage: Stage) -> StageView:
+        return stage_view(self.draft.execution, self.draft.stages, self.draft.stages[stage.id])
