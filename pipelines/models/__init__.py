@@ -1,0 +1,12 @@
+"""Rows of the pipelines half. Executions, stages, steps and events are written by pipelines.engine alone."""
+
+from pipelines.models.event import Event
+from pipelines.models.execution import Execution
+from pipelines.models.judgment import Judgment
+from pipelines.models.outbox import Outbox
+from pipelines.models.pipeline import Pipeline
+from pipelines.models.revision import PipelineRevision
+from pipelines.models.stage import Stage
+from pipelines.models.step import Step
+
+__all__ = ["Event", "Execution", "Judgment", "Outbox", "Pipeline", "PipelineRevision", "Stage", "Step"]
