@@ -75,6 +75,15 @@ class HealthReport:
     reason: str = ""
 
 
+def sum_up(reports: tuple[HealthReport, ...]) -> Health:
+    """Up when a source says Up and none says otherwise (Unknown is no word against it); else the first that holds."""
+    said = {report.health for report in reports}
+    for health in (Health.STARTING, Health.DOWN, Health.OUT_OF_SERVICE, Health.DRAINING, Health.UP):
+        if health in said:
+            return health
+    return Health.UNKNOWN
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     """One running server. `reports` are in the provider's order; `health` sums them up."""

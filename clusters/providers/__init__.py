@@ -1,5 +1,18 @@
-"""The clouds by key. base.py is their contract; each cloud is a folder (or file) with the same names inside.
+"""The clouds by key. base.py is their contract; each cloud is a folder with the same names inside.
 
-memory.py  strict in-memory cloud with scripted faults, for tests of contracts
 local/     processes on this host behind HAProxy
+memory/    strict in-memory cloud with scripted faults, for tests; they register it: PROVIDERS["memory"] = MemoryCloud()
+watched.py the view that `get_provider` hands out: every call passes a crash point before and after
 """
+
+from __future__ import annotations
+
+from clusters.providers.base import CloudProvider
+from clusters.providers.watched import watch
+
+PROVIDERS: dict[str, CloudProvider] = {}
+
+
+def get_provider(key: str) -> CloudProvider:
+    """The cloud that pipelines call `key`. Raises KeyError when there is none."""
+    return watch(PROVIDERS[key])

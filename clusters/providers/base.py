@@ -1,9 +1,9 @@
 """The contract every cloud keeps: the CloudProvider protocol and its errors.
 
-A provider takes and returns values (clusters.core.values), never rows. Every mutating call is safe to repeat with the same
-token: at most one resource comes of it, and `find`-style reads tell after a crash whether it happened. No mutating call
-lasts longer than CALL_SECONDS; longer work is started by one call and followed by reads. `account` is the account's name.
-tests/contracts/test_cloud_provider.py is this text as a suite.
+A provider takes and returns values (clusters.core.values), never rows. Every mutating call is safe to repeat with the
+same token: at most one resource comes of it, and `find`-style reads tell after a crash whether it happened. No mutating
+call lasts longer than CALL_SECONDS; longer work is started by one call and followed by reads (an upload lasts as
+long as its bytes take). `account` is the account's name. tests/contracts/test_cloud_provider.py is this text as a suite.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from clusters.core import values
 CALL_SECONDS = 6.0
 
 #: Tag under which a server group remembers the token of the step that made it.
-TOKEN_TAG = "spinnaker-step-token"
+TOKEN_TAG = "spinnaker-step-token"  # noqa: S105
 
 
 class ProviderError(Exception):

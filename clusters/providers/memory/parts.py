@@ -1,0 +1,319 @@
+"""The six parts of the contract (base.py) over the memory cloud's world."""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+from dataclasses import replace
+from typing import BinaryIO
+
+from clusters.core.values import (
+    DISABLED_PROCESSES,
+    Bake,
+    BakeRequest,
+    BakeState,
+    Capacity,
+    Health,
+    HealthReport,
+    Image,
+    Instance,
+    LoadBalancer,
+    LoadBalancerRequest,
+    Package,
+    Rule,
+    SecurityGroup,
+    ServerGroup,
+    ServerGroupRequest,
+    sum_up,
+)
+from clusters.providers.base import TOKEN_TAG, Conflict, InvalidRequest, NameTaken, NotFound
+from clusters.providers.local import archive as package_archive
+from clusters.providers.memory.faults import Script, call
+from clusters.providers.memory.world import World
+
+LARGEST_GROUP = 1000
+
+
+class _Part:
+    name: str
+
+    def __init__(self, world: World, script: Script) -> None:
+        self.world = world
+        self.script = script
+
+
+class ServerGroups(_Part):
+    name = "server_groups"
+
+    @call
+    def list(self, account: str, region: str) -> builtins.list[ServerGroup]:
+        groups = self.world.groups.items()
+        return [group for key, group in groups if key[:2] == (account, region) and self.world.is_visible(key)]
+
+    @call
+    def get(self, account: str, region: str, name: str) -> ServerGroup:
+        if not self.world.is_visible((account, region, name)):
+            raise NotFound(f"server group {name} does not exist")
+        return self._find(account, region, name)
+
+    @call
+    def create(self, account: str, request: ServerGroupRequest, token: str) -> ServerGroup:
+        existing = self.world.groups.get((account, request.region, request.name))
+        if existing and existing.tags.get(TOKEN_TAG) != token:
+            raise NameTaken(f"server group {request.name} exists", field="name")
+        if existing:
+            return existing
+        image = self._check(account, request)
+        group = ServerGroup(
+            account=account,
+            region=request.region,
+            name=request.name,
+            capacity=request.capacity,
+            image_id=image.id,
+            image_name=image.name,
+            created_at=self.world.now(),
+            load_balancers=request.load_balancers,
+            security_groups=request.security_groups,
+            suspended_processes=request.suspended_processes,
+            tags=request.tags | {TOKEN_TAG: token},
+        )
+        return self.world.keep(group)
+
+    @call
+    def resize(self, account: str, region: str, name: str, capacity: Capacity) -> None:
+        _check_size(capacity)
+        self.world.keep(replace(self._usable(account, region, name), capacity=capacity))
+
+    @call
+    def disable(self, account: str, region: str, name: str) -> None:
+        self._switch(account, region, name, {Health.UP: Health.DRAINING, Health.STARTING: Health.OUT_OF_SERVICE})
+        self._change(account, region, name, add=DISABLED_PROCESSES)
+
+    @call
+    def enable(self, account: str, region: str, name: str) -> None:
+        self._switch(account, region, name, {Health.DRAINING: Health.STARTING, Health.OUT_OF_SERVICE: Health.STARTING})
+        self._change(account, region, name, remove=DISABLED_PROCESSES)
+
+    @call
+    def suspend(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
+        self._change(account, region, name, add=processes)
+
+    @call
+    def resume(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
+        self._change(account, region, name, remove=processes)
+
+    @call
+    def destroy(self, account: str, region: str, name: str) -> None:
+        if group := self.world.groups.get((account, region, name)):
+            self.world.keep(replace(group, is_being_destroyed=True))
+
+    def _find(self, account: str, region: str, name: str) -> ServerGroup:
+        group = self.world.groups.get((account, region, name))
+        if group is None:
+            raise NotFound(f"server group {name} does not exist")
+        return group
+
+    def _usable(self, account: str, region: str, name: str) -> ServerGroup:
+        group = self._find(account, region, name)
+        if group.is_being_destroyed:
+            raise Conflict(f"server group {name} is being destroyed")
+        return group
+
+    def _check(self, account: str, request: ServerGroupRequest) -> Image:
+        self.world.check_region(request.region)
+        _check_size(request.capacity)
+        image = self.world.images.get((account, request.region, request.image_id))
+        if image is None:
+            raise InvalidRequest(f"image {request.image_id} does not exist", field="imageId")
+        for name in request.load_balancers:
+            if (account, request.region, name) not in self.world.balancers:
+                raise InvalidRequest(f"load balancer {name} does not exist", field="loadBalancers")
+        _check_firewalls(self.world, account, request.region, request.security_groups)
+        return image
+
+    def _change(
+        self,
+        account: str,
+        region: str,
+        name: str,
+        add: frozenset[str] = frozenset(),
+        remove: frozenset[str] = frozenset(),
+    ) -> None:
+        group = self._usable(account, region, name)
+        self.world.keep(replace(group, suspended_processes=(group.suspended_processes | add) - remove))
+
+    def _switch(self, account: str, region: str, name: str, moves: dict[Health, Health]) -> None:
+        """Move what the load balancers say about each instance."""
+        group = self._usable(account, region, name)
+        self.world.keep(replace(group, instances=tuple(_switched(i, moves) for i in group.instances)))
+
+
+def _switched(instance: Instance, moves: dict[Health, Health]) -> Instance:
+    reports = tuple(
+        replace(r, health=moves.get(r.health, r.health)) if r.source == "LoadBalancer" else r for r in instance.reports
+    )
+    return replace(instance, reports=reports, health=sum_up(reports))
+
+
+def _check_size(capacity: Capacity) -> None:
+    if capacity.max > LARGEST_GROUP:
+        raise InvalidRequest(f"{capacity.max} instances are more than {LARGEST_GROUP}", field="capacity.max")
+
+
+def _check_firewalls(world: World, account: str, region: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        if (account, region, name) not in world.firewalls:
+            raise InvalidRequest(f"security group {name} does not exist", field="securityGroups")
+
+
+class Instances(_Part):
+    name = "instances"
+
+    @call
+    def terminate(self, account: str, region: str, instance_id: str) -> None:
+        for group in self.world.groups.values():
+            if (group.account, group.region) == (account, region):
+                left = tuple(instance for instance in group.instances if instance.id != instance_id)
+                self.world.keep(replace(group, instances=left))
+
+    @call
+    def log(self, account: str, region: str, instance_id: str) -> str:
+        group, instance = self.world.find_instance(instance_id)
+        return f"{instance.id} of {group.name} listens on {instance.address}\n"
+
+
+class Images(_Part):
+    name = "images"
+
+    @call
+    def list(self, account: str, region: str) -> builtins.list[Image]:
+        return [image for key, image in self.world.images.items() if key[:2] == (account, region)]
+
+    @call
+    def get(self, account: str, region: str, image_id: str) -> Image:
+        image = self.world.images.get((account, region, image_id))
+        if image is None:
+            raise NotFound(f"image {image_id} does not exist")
+        return image
+
+    @call
+    def start_bake(self, account: str, request: BakeRequest, token: str) -> Bake:
+        self.world.check_region(request.region)
+        if (request.package, request.version) not in self.world.packages:
+            raise InvalidRequest(f"package {request.package} {request.version} does not exist", field="package")
+        bake_id = f"bake-{hashlib.sha256(f'{account} {token}'.encode()).hexdigest()[:12]}"
+        if bake_id not in self.world.bakes:
+            self.world.bakes[bake_id] = account, request, self._begin(bake_id, account, request)
+        return self.world.bakes[bake_id][2]
+
+    def _begin(self, bake_id: str, account: str, request: BakeRequest) -> Bake:
+        """The same request baked before gives its image at once, unless it asks for a rebake."""
+        for owner, earlier, bake in self.world.bakes.values():
+            is_equal = (owner, replace(earlier, rebake=False)) == (account, request)
+            if is_equal and bake.state is BakeState.COMPLETED:
+                return replace(bake, id=bake_id, previously_baked=True)
+        return Bake(bake_id, BakeState.PENDING)
+
+    @call
+    def bake(self, account: str, region: str, bake_id: str) -> Bake:
+        owner, request, bake = self.world.bakes.get(bake_id, ("", None, None))
+        if bake is None or request is None or (owner, request.region) != (account, region):
+            raise NotFound(f"bake {bake_id} does not exist")
+        return bake
+
+
+class LoadBalancers(_Part):
+    name = "load_balancers"
+
+    @call
+    def list(self, account: str, region: str) -> builtins.list[LoadBalancer]:
+        balancers = self.world.balancers.items()
+        return [self._with_members(balancer) for key, balancer in balancers if key[:2] == (account, region)]
+
+    @call
+    def get(self, account: str, region: str, name: str) -> LoadBalancer:
+        balancer = self.world.balancers.get((account, region, name))
+        if balancer is None:
+            raise NotFound(f"load balancer {name} does not exist")
+        return self._with_members(balancer)
+
+    @call
+    def upsert(self, account: str, request: LoadBalancerRequest) -> LoadBalancer:
+        self.world.check_region(request.region)
+        _check_firewalls(self.world, account, request.region, request.security_groups)
+        key = (account, request.region, request.name)
+        existing = self.world.balancers.get(key)
+        port = request.listener.port or (existing.listener.port if existing else 30000 + len(self.world.balancers))
+        if any(other.listener.port == port for k, other in self.world.balancers.items() if k != key):
+            raise InvalidRequest(f"port {port} is in use", field="listener.port")
+        self.world.balancers[key] = LoadBalancer(
+            account,
+            request.region,
+            request.name,
+            replace(request.listener, port=port),
+            request.health_check,
+            request.security_groups,
+            address=f"127.0.0.1:{port}",
+            created_at=existing.created_at if existing else self.world.now(),
+        )
+        return self._with_members(self.world.balancers[key])
+
+    @call
+    def delete(self, account: str, region: str, name: str) -> None:
+        for group in self.world.groups.values():
+            if (group.account, group.region) == (account, region) and name in group.load_balancers:
+                raise Conflict(f"server group {group.name} uses load balancer {name}")
+        self.world.balancers.pop((account, region, name), None)
+
+    def _with_members(self, balancer: LoadBalancer) -> LoadBalancer:
+        members: builtins.list[tuple[str, HealthReport]] = []
+        for group in self.world.groups.values():
+            is_near = (group.account, group.region) == (balancer.account, balancer.region)
+            if is_near and balancer.name in group.load_balancers:
+                members += [(i.id, r) for i in group.instances for r in i.reports if r.source == "LoadBalancer"]
+        return replace(balancer, members=tuple(members))
+
+
+class SecurityGroups(_Part):
+    name = "security_groups"
+
+    @call
+    def list(self, account: str, region: str) -> builtins.list[SecurityGroup]:
+        return [group for key, group in self.world.firewalls.items() if key[:2] == (account, region)]
+
+    @call
+    def upsert(
+        self, account: str, region: str, name: str, rules: tuple[Rule, ...], description: str = ""
+    ) -> SecurityGroup:
+        self.world.check_region(region)
+        group = SecurityGroup(account, region, name, name, description, rules)
+        self.world.firewalls[account, region, name] = group
+        return group
+
+    @call
+    def delete(self, account: str, region: str, name: str) -> None:
+        users: builtins.list[ServerGroup | LoadBalancer] = [*self.world.groups.values(), *self.world.balancers.values()]
+        for user in users:
+            if (user.account, user.region) == (account, region) and name in user.security_groups:
+                raise Conflict(f"{user.name} uses security group {name}")
+        self.world.firewalls.pop((account, region, name), None)
+
+
+class Packages(_Part):
+    name = "packages"
+
+    @call
+    def list(self) -> builtins.list[Package]:
+        return [*self.world.packages.values()]
+
+    @call
+    def put(self, name: str, version: str, archive: BinaryIO) -> Package:
+        package_archive.check_name(name, version)
+        package_archive.check(archive)
+        archive.seek(0)
+        content = archive.read()
+        package = Package(name, version, hashlib.sha256(content).hexdigest(), len(content), self.world.now())
+        existing = self.world.packages.setdefault((name, version), package)
+        if existing.sha256 != package.sha256:
+            raise NameTaken(f"package {name} {version} exists with other bytes", field="version")
+        return existing

@@ -1,0 +1,370 @@
+"""The contract of clusters/providers/base.py as a suite, run against every cloud that needs no account."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from clusters.core.values import (
+    BakeRequest,
+    BakeState,
+    Capacity,
+    Health,
+    HealthCheck,
+    Image,
+    InvalidValue,
+    Listener,
+    LoadBalancerRequest,
+    Process,
+    Rule,
+    ServerGroup,
+    ServerGroupRequest,
+)
+from clusters.providers.base import TOKEN_TAG, Conflict, InvalidRequest, NameTaken, NotFound
+from clusters.providers.memory import MemoryCloud
+from spinnaker_web import demo_package
+from tests.clouds import ACCOUNT, REGION, Stage
+
+
+@pytest.fixture(params=["memory", pytest.param("local", marks=pytest.mark.xdist_group("agent"))])
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    if request.param == "memory":
+        stage = Stage(MemoryCloud(regions=(REGION,)), pause_seconds=0)
+    else:
+        stage = Stage(request.getfixturevalue("agent").cloud, pause_seconds=0.05)
+    yield stage
+    stage.clear()
+
+
+@pytest.fixture
+def image(stage: Stage) -> Image:
+    return stage.bake("hello", "1.0.0")
+
+
+@pytest.fixture
+def request_(image: Image) -> ServerGroupRequest:
+    return ServerGroupRequest(REGION, "hello-main-v000", image.id, Capacity(0, 1, 3))
+
+
+@pytest.fixture
+def group(stage: Stage, request_: ServerGroupRequest) -> ServerGroup:
+    return stage.create(request_)
+
+
+@pytest.fixture
+def balanced(stage: Stage, request_: ServerGroupRequest) -> ServerGroup:
+    stage.balancer("hello-lb")
+    return stage.create(replace(request_, load_balancers=("hello-lb",)))
+
+
+# Server groups ----------------------------------------------------------------------------------------------------
+
+
+def test_the_region_is_listed(stage: Stage) -> None:
+    assert REGION in stage.cloud.regions(ACCOUNT)
+
+
+def test_a_server_group_that_does_not_exist_is_not_found(stage: Stage) -> None:
+    with pytest.raises(NotFound):
+        stage.cloud.server_groups.get(ACCOUNT, REGION, "none-v000")
+    with pytest.raises(NotFound):
+        stage.cloud.server_groups.resize(ACCOUNT, REGION, "none-v000", Capacity(1, 1, 1))
+    with pytest.raises(NotFound):
+        stage.cloud.server_groups.disable(ACCOUNT, REGION, "none-v000")
+
+
+def test_a_new_server_group_comes_up_to_its_desired_size(stage: Stage, request_: ServerGroupRequest) -> None:
+    request = replace(request_, capacity=Capacity(1, 2, 3), tags={"user": "ann"}, environment={"GREETING": "hi"})
+    created = stage.cloud.server_groups.create(ACCOUNT, request, "token-1")
+    assert (created.account, created.region, created.name) == (ACCOUNT, REGION, request.name)
+    assert created.capacity == Capacity(1, 2, 3)
+    assert created.tags == {"user": "ann", TOKEN_TAG: "token-1"}
+
+    group = stage.until(created.name, lambda group: group.count(Health.UP) == 2)
+    assert len({instance.id for instance in group.instances}) == 2
+    assert all(instance.launched_at and instance.address for instance in group.instances)
+    assert [report.source for report in group.instances[0].reports] == ["Platform"]
+    assert group in stage.cloud.server_groups.list(ACCOUNT, REGION)
+
+
+def test_creating_again_with_the_same_token_gives_the_same_group(stage: Stage, request_: ServerGroupRequest) -> None:
+    first = stage.cloud.server_groups.create(ACCOUNT, request_, "token-1")
+    second = stage.cloud.server_groups.create(ACCOUNT, request_, "token-1")
+    assert first.created_at == second.created_at
+    assert len(stage.names()) == 1
+
+
+def test_a_name_that_another_token_took_is_refused(stage: Stage, request_: ServerGroupRequest) -> None:
+    stage.cloud.server_groups.create(ACCOUNT, request_, "token-1")
+    with pytest.raises(NameTaken):
+        stage.cloud.server_groups.create(ACCOUNT, request_, "token-2")
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"image_id": "img-000000000000"}, "imageId"),
+        ({"load_balancers": ("none",)}, "loadBalancers"),
+        ({"security_groups": ("none",)}, "securityGroups"),
+        ({"region": "atlantis"}, "region"),
+        ({"capacity": Capacity(0, 1, 100_000)}, "capacity.max"),
+    ],
+)
+def test_what_a_request_names_must_exist(stage: Stage, request_: ServerGroupRequest, change: dict, field: str) -> None:
+    with pytest.raises(InvalidRequest) as error:
+        stage.cloud.server_groups.create(ACCOUNT, replace(request_, **change), "token-1")
+    assert error.value.field == field
+    assert stage.names() == []
+
+
+def test_a_desired_size_beyond_the_largest_cannot_even_be_said() -> None:
+    with pytest.raises(InvalidValue):
+        Capacity(1, 4, 3)
+
+
+def test_a_group_grows_and_shrinks_to_the_size_it_is_given(stage: Stage, group: ServerGroup) -> None:
+    stage.cloud.server_groups.resize(ACCOUNT, REGION, group.name, Capacity(1, 3, 3))
+    stage.until(group.name, lambda group: group.count(Health.UP) == 3)
+    stage.cloud.server_groups.resize(ACCOUNT, REGION, group.name, Capacity(0, 1, 3))
+    shrunk = stage.until(group.name, lambda group: len(group.instances) == 1)
+    assert shrunk.capacity == Capacity(0, 1, 3)
+
+
+def test_a_group_with_launch_suspended_does_not_grow(stage: Stage, group: ServerGroup) -> None:
+    launch = frozenset({Process.LAUNCH.value})
+    stage.cloud.server_groups.suspend(ACCOUNT, REGION, group.name, launch)
+    stage.cloud.server_groups.resize(ACCOUNT, REGION, group.name, Capacity(0, 2, 3))
+    stage.stays(group.name, lambda group: len(group.instances) == 1)
+    stage.cloud.server_groups.resume(ACCOUNT, REGION, group.name, launch)
+    stage.until(group.name, lambda group: group.count(Health.UP) == 2)
+
+
+def test_a_group_with_terminate_suspended_does_not_shrink(stage: Stage, group: ServerGroup) -> None:
+    terminate = frozenset({Process.TERMINATE.value})
+    stage.cloud.server_groups.suspend(ACCOUNT, REGION, group.name, terminate)
+    stage.cloud.server_groups.resize(ACCOUNT, REGION, group.name, Capacity(0, 0, 3))
+    stage.stays(group.name, lambda group: len(group.instances) == 1)
+    stage.cloud.server_groups.resume(ACCOUNT, REGION, group.name, terminate)
+    stage.until(group.name, lambda group: not group.instances)
+
+
+def test_a_terminated_instance_is_replaced(stage: Stage, group: ServerGroup) -> None:
+    old = group.instances[0].id
+    stage.cloud.instances.terminate(ACCOUNT, REGION, old)
+    stage.until(group.name, lambda group: group.count(Health.UP) == 1 and group.instances[0].id != old)
+    stage.cloud.instances.terminate(ACCOUNT, REGION, old)
+
+
+def test_a_terminated_instance_is_not_replaced_while_launch_is_suspended(stage: Stage, group: ServerGroup) -> None:
+    stage.cloud.server_groups.suspend(ACCOUNT, REGION, group.name, frozenset({Process.LAUNCH.value}))
+    stage.cloud.instances.terminate(ACCOUNT, REGION, group.instances[0].id)
+    stage.until(group.name, lambda group: not group.instances)
+    stage.stays(group.name, lambda group: not group.instances)
+
+
+def test_an_instance_of_a_balanced_group_is_up_by_two_sources(stage: Stage, balanced: ServerGroup) -> None:
+    [instance] = balanced.instances
+    assert [(report.source, report.health) for report in instance.reports] == [
+        ("Platform", Health.UP),
+        ("LoadBalancer", Health.UP),
+    ]
+    balancer = stage.cloud.load_balancers.get(ACCOUNT, REGION, "hello-lb")
+    assert [(member, report.health) for member, report in balancer.members] == [(instance.id, Health.UP)]
+
+
+def test_a_disabled_group_serves_nothing_and_an_enabled_one_serves_again(stage: Stage, balanced: ServerGroup) -> None:
+    stage.cloud.server_groups.disable(ACCOUNT, REGION, balanced.name)
+    disabled = stage.until(balanced.name, lambda group: group.count(Health.OUT_OF_SERVICE) == 1)
+    assert disabled.is_disabled
+    assert disabled.suspended_processes == {"Launch", "Terminate", "AddToLoadBalancer"}
+    assert disabled.instances[0].id == balanced.instances[0].id
+
+    stage.cloud.server_groups.enable(ACCOUNT, REGION, balanced.name)
+    enabled = stage.until(balanced.name, lambda group: group.count(Health.UP) == 1)
+    assert not enabled.is_disabled
+    assert enabled.suspended_processes == frozenset()
+
+
+def test_suspending_and_resuming_twice_is_harmless(stage: Stage, group: ServerGroup) -> None:
+    some = frozenset({Process.LAUNCH.value, Process.HEALTH_CHECK.value})
+    for _ in range(2):
+        stage.cloud.server_groups.suspend(ACCOUNT, REGION, group.name, some)
+    assert stage.get(group.name).suspended_processes == some
+    for _ in range(2):
+        stage.cloud.server_groups.resume(ACCOUNT, REGION, group.name, some)
+    assert stage.get(group.name).suspended_processes == frozenset()
+
+
+def test_a_group_created_with_add_to_load_balancer_suspended_stays_out(
+    stage: Stage, request_: ServerGroupRequest
+) -> None:
+    stage.balancer("hello-lb")
+    suspended = frozenset({Process.ADD_TO_LOAD_BALANCER.value})
+    request = replace(request_, load_balancers=("hello-lb",), suspended_processes=suspended)
+    stage.cloud.server_groups.create(ACCOUNT, request, "token-1")
+    group = stage.until(request.name, lambda group: group.count(Health.OUT_OF_SERVICE) == 1)
+    assert group.is_disabled
+
+
+def test_a_destroyed_group_ends_and_frees_its_name(
+    stage: Stage, group: ServerGroup, request_: ServerGroupRequest
+) -> None:
+    for _ in range(2):
+        stage.cloud.server_groups.destroy(ACCOUNT, REGION, group.name)
+    stage.until_gone(group.name)
+    stage.cloud.server_groups.destroy(ACCOUNT, REGION, group.name)
+    stage.cloud.server_groups.create(ACCOUNT, request_, "another-token")
+
+
+def test_a_group_that_is_being_destroyed_cannot_be_changed(stage: Stage, group: ServerGroup) -> None:
+    stage.cloud.server_groups.destroy(ACCOUNT, REGION, group.name)
+    with pytest.raises(Conflict):
+        stage.cloud.server_groups.resize(ACCOUNT, REGION, group.name, Capacity(1, 1, 1))
+    assert stage.get(group.name).is_being_destroyed
+
+
+# Instances --------------------------------------------------------------------------------------------------------
+
+
+def test_an_instance_has_a_log(stage: Stage, group: ServerGroup) -> None:
+    assert "listens on" in stage.cloud.instances.log(ACCOUNT, REGION, group.instances[0].id)
+
+
+def test_the_log_of_an_unknown_instance_is_not_found(stage: Stage) -> None:
+    with pytest.raises(NotFound):
+        stage.cloud.instances.log(ACCOUNT, REGION, "i-0000000000000000")
+
+
+# Packages, images and bakes ---------------------------------------------------------------------------------------
+
+
+def test_the_same_bytes_are_the_same_package_and_others_are_refused(stage: Stage) -> None:
+    first = stage.cloud.packages.put("hello", "1.0.0", io.BytesIO(demo_package.build("1.0.0")))
+    again = stage.cloud.packages.put("hello", "1.0.0", io.BytesIO(demo_package.build("1.0.0")))
+    assert first == again
+    assert first in stage.cloud.packages.list()
+    with pytest.raises(NameTaken):
+        stage.cloud.packages.put("hello", "1.0.0", io.BytesIO(demo_package.build("other")))
+
+
+@pytest.mark.parametrize(("name", "version"), [("../hello", "1"), ("Hello", "1"), ("hello", "1/2"), ("hello", "-")])
+def test_a_package_has_a_plain_name_and_version(stage: Stage, name: str, version: str) -> None:
+    with pytest.raises(InvalidRequest):
+        stage.cloud.packages.put(name, version, io.BytesIO(demo_package.build("1.0.0")))
+
+
+def test_what_is_no_archive_is_refused(stage: Stage) -> None:
+    with pytest.raises(InvalidRequest) as error:
+        stage.cloud.packages.put("hello", "6.6.6", io.BytesIO(b"#!/bin/sh\n"))
+    assert error.value.field == "archive"
+
+
+def test_a_bake_gives_an_image_with_its_facts(stage: Stage, image: Image) -> None:
+    assert (image.account, image.region) == (ACCOUNT, REGION)
+    assert (image.package, image.version) == ("hello", "1.0.0")
+    assert image.name.startswith("hello-1.0.0-")
+    assert image.tags["appversion"] == "hello-1.0.0"
+    assert stage.cloud.images.get(ACCOUNT, REGION, image.id) == image
+    assert image in stage.cloud.images.list(ACCOUNT, REGION)
+
+
+def test_one_token_is_one_bake(stage: Stage, image: Image) -> None:
+    request = BakeRequest(REGION, "hello", "1.0.0", base="one-token", rebake=True)
+    first = stage.cloud.images.start_bake(ACCOUNT, request, "bake-twice")
+    assert stage.cloud.images.start_bake(ACCOUNT, request, "bake-twice").id == first.id
+
+
+def test_an_equal_bake_gives_the_image_that_is_there(stage: Stage, image: Image) -> None:
+    bake = stage.cloud.images.start_bake(ACCOUNT, BakeRequest(REGION, "hello", "1.0.0"), "a-later-token")
+    assert bake.state is BakeState.COMPLETED
+    assert bake.previously_baked
+    assert bake.image == image
+
+
+def test_a_rebake_bakes_again(stage: Stage, image: Image) -> None:
+    bake = stage.cloud.images.start_bake(ACCOUNT, BakeRequest(REGION, "hello", "1.0.0", rebake=True), stage.token())
+    assert not bake.previously_baked
+    assert stage.baked(bake).package == "hello"
+
+
+def test_a_bake_of_an_unknown_package_is_refused(stage: Stage) -> None:
+    with pytest.raises(InvalidRequest) as error:
+        stage.cloud.images.start_bake(ACCOUNT, BakeRequest(REGION, "hello", "9.9.9"), "token")
+    assert error.value.field == "package"
+
+
+def test_an_unknown_image_and_an_unknown_bake_are_not_found(stage: Stage) -> None:
+    with pytest.raises(NotFound):
+        stage.cloud.images.get(ACCOUNT, REGION, "img-000000000000")
+    with pytest.raises(NotFound):
+        stage.cloud.images.bake(ACCOUNT, REGION, "bake-000000000000")
+
+
+# Load balancers ---------------------------------------------------------------------------------------------------
+
+
+def test_a_load_balancer_keeps_the_port_it_was_given(stage: Stage) -> None:
+    made = stage.balancer("hello-lb")
+    assert made.listener.port > 0
+    assert made.address.endswith(f":{made.listener.port}")
+    changed = stage.balancer("hello-lb", HealthCheck(path="/version", interval=2))
+    assert changed.listener == made.listener
+    assert changed.created_at == made.created_at
+    assert stage.cloud.load_balancers.get(ACCOUNT, REGION, "hello-lb").health_check.path == "/version"
+    assert [balancer.name for balancer in stage.cloud.load_balancers.list(ACCOUNT, REGION)] == ["hello-lb"]
+
+
+def test_a_port_in_use_is_refused(stage: Stage) -> None:
+    port = stage.balancer("hello-lb").listener.port
+    with pytest.raises(InvalidRequest) as error:
+        stage.cloud.load_balancers.upsert(ACCOUNT, LoadBalancerRequest(REGION, "other-lb", Listener(port)))
+    assert error.value.field == "listener.port"
+
+
+def test_a_load_balancer_needs_security_groups_that_exist(stage: Stage) -> None:
+    request = LoadBalancerRequest(REGION, "hello-lb", Listener(0), security_groups=("none",))
+    with pytest.raises(InvalidRequest) as error:
+        stage.cloud.load_balancers.upsert(ACCOUNT, request)
+    assert error.value.field == "securityGroups"
+
+
+def test_a_load_balancer_in_use_cannot_be_deleted(stage: Stage, balanced: ServerGroup) -> None:
+    with pytest.raises(Conflict):
+        stage.cloud.load_balancers.delete(ACCOUNT, REGION, "hello-lb")
+    stage.cloud.server_groups.destroy(ACCOUNT, REGION, balanced.name)
+    stage.until_gone(balanced.name)
+    for _ in range(2):
+        stage.cloud.load_balancers.delete(ACCOUNT, REGION, "hello-lb")
+    with pytest.raises(NotFound):
+        stage.cloud.load_balancers.get(ACCOUNT, REGION, "hello-lb")
+
+
+# Security groups --------------------------------------------------------------------------------------------------
+
+
+def test_a_security_group_is_kept_with_its_rules(stage: Stage) -> None:
+    rules = (Rule("127.0.0.0/8", 1, 65535), Rule("10.1.0.0/16", 80, 80, "all"))
+    made = stage.cloud.security_groups.upsert(ACCOUNT, REGION, "web", rules, "who may come in")
+    assert (made.name, made.rules, made.description) == ("web", rules, "who may come in")
+    changed = stage.cloud.security_groups.upsert(ACCOUNT, REGION, "web", rules[:1])
+    assert changed.id == made.id
+    assert stage.cloud.security_groups.list(ACCOUNT, REGION) == [changed]
+
+
+def test_a_security_group_in_use_cannot_be_deleted(stage: Stage, request_: ServerGroupRequest) -> None:
+    stage.cloud.security_groups.upsert(ACCOUNT, REGION, "web", ())
+    stage.balancer("hello-lb", security_groups=("web",))
+    with pytest.raises(Conflict):
+        stage.cloud.security_groups.delete(ACCOUNT, REGION, "web")
+    stage.balancer("hello-lb")
+    stage.cloud.server_groups.create(ACCOUNT, replace(request_, security_groups=("web",)), "token-1")
+    with pytest.raises(Conflict):
+        stage.cloud.security_groups.delete(ACCOUNT, REGION, "web")
+    stage.cloud.server_groups.destroy(ACCOUNT, REGION, request_.name)
+    stage.until_gone(request_.name)
+    for _ in range(2):
+        stage.cloud.security_groups.delete(ACCOUNT, REGION, "web")
+    assert stage.cloud.security_groups.list(ACCOUNT, REGION) == []
