@@ -1,0 +1,29 @@
+"""Writes: permission, validation, provider call, row, audit. Views, stages and the API call the same functions.
+
+applications.py     create, update, delete
+server_groups.py    what a step of an execution does to a server group: intend in a transaction, then do
+instances.py        terminate
+images.py           bake
+load_balancers.py   upsert, delete
+security_groups.py  upsert, delete
+packages.py         upload
+locks.py            one change to a cluster at a time
+places.py           the account, region and permissions every provider write starts from
+
+A refused permission raises trust.permissions.Refused, what people typed wrong InvalidInput, what a pipeline holds wrong
+core.values.InvalidValue; a provider's errors pass through unchanged.
+"""
+
+from __future__ import annotations
+
+
+class InvalidInput(ValueError):
+    """What somebody typed cannot be taken; `errors` is a sentence by field."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{field}: {message}" for field, message in errors.items()))
+        self.errors = errors
+
+
+class Conflict(InvalidInput):
+    """The thing is no longer as it was when the form was opened, or is in use."""
