@@ -37,7 +37,7 @@ def decide(snapshot: Snapshot, now: datetime, find_type: FindType, performed: Pe
 def write_intent(decision: Decision, intent: Intent) -> Decision:
     """The same decision with the step about to be performed in INTENT."""
     assert decision.perform is not None
-    draft = Draft.of(decision.after, datetime.min)  # noqa: DTZ901 - no rule is asked, so no time is needed
+    draft = Draft.of(decision.after, decision.now)
     draft.changed_stages, draft.new_stages = set(decision.changed_stages), set(decision.new_stages)
     draft.changed_steps, draft.new_steps = set(decision.changed_steps), set(decision.new_steps)
     draft.events = list(decision.events)

@@ -45,10 +45,11 @@ class Decision:
     perform: str | None
     may_act: bool
     due_at: datetime | None
+    now: datetime
 
-    @property
-    def is_empty(self) -> bool:
-        return not (self.events or self.changed_stages or self.changed_steps or self.new_stages or self.new_steps)
+    def put_off(self) -> Decision:
+        """The same, with the next step left to whoever comes next."""
+        return replace(self, perform=None, due_at=self.now)
 
 
 @dataclass(slots=True)
@@ -165,4 +166,5 @@ class Draft:
             perform,
             may_act,
             due_at,
+            self.now,
         )

@@ -11,8 +11,15 @@ $$;
 """
 
 
+def _reachable(moves, status, found=frozenset()):
+    for after in moves.get(status, frozenset()) - found:
+        found = _reachable(moves, after, found | {after})
+    return found
+
+
 def _allowed(moves):
-    return ", ".join(f"'{before}>{after}'" for before, afters in moves.items() for after in sorted(afters))
+    """Every move along the table; one transaction may make several at once."""
+    return ", ".join(f"'{before}>{after}'" for before in moves for after in sorted(_reachable(moves, before)))
 
 
 # A complete execution opens again only with a higher attempt: a restart, never a slip.

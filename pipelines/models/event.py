@@ -10,7 +10,7 @@ from pipelines.models.execution import Execution
 
 
 class Event(models.Model):
-    """`kind` is execution, stage or step; `status` what it became. `epoch` is the lease it was written under (0: a person)."""
+    """`status` is what the thing named by `kind` became, `epoch` the lease it was written under (0: a person)."""
 
     execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="events")
     seq = models.BigIntegerField()

@@ -31,7 +31,7 @@ class Execution(models.Model):
     spec = models.JSONField()
     spec_version = models.PositiveIntegerField()
     trigger = models.JSONField(default=dict)
-    dedupe_key = models.CharField(max_length=200, null=True, unique=True)  # noqa: DJ001 - unique needs NULL for "none"
+    dedupe_key = models.CharField(max_length=200, null=True, unique=True)
     acting_user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     started_by = models.CharField(max_length=150)
 

@@ -10,7 +10,7 @@ from clusters.models import Application
 
 
 class Pipeline(models.Model):
-    """`source` is the text as saved (key order survives); `document` is the same as JSON. `problems` were found on import."""
+    """`source` is the text as saved (key order survives), `document` the same as JSON. An import leaves `problems`."""
 
     id = models.CharField(primary_key=True, max_length=200)
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="pipelines")

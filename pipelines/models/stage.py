@@ -25,7 +25,7 @@ class Stage(models.Model):
     context = models.JSONField(default=dict)
     outputs = models.JSONField(default=dict)
     phase = models.CharField(max_length=10, blank=True)
-    failing_as = models.CharField(max_length=20, blank=True)
+    failing_as = models.CharField(max_length=20, blank=True, null=True)
     message = models.TextField(blank=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

@@ -1,25 +1,55 @@
-"""What stage types share: a typed config read from pipeline JSON, and the four questions answered "nothing"."""
+"""What all stage types share: a typed config read from pipeline JSON, and the four questions answered "nothing"."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import ValidationError
 
-from pipelines.core.plan import Child, StageView, StepFailed, StepSpec
+from clusters.core.values import InvalidValue
+from clusters.providers.base import ProviderError
+from pipelines.core.config import JsonConfig, problems
+from pipelines.core.plan import Child, Json, StageView, StepFailed, StepSpec
+
+#: What a stage of any type may carry; children get none of it, or a notification would go out once per child.
+COMMON_FIELDS = frozenset(
+    [
+        "refId",
+        "requisiteStageRefIds",
+        "name",
+        "type",
+        "alias",
+        "comments",
+        "group",
+        "failPipeline",
+        "continuePipeline",
+        "completeOtherBranchesThenFail",
+        "stageEnabled",
+        "restrictExecutionDuringTimeWindow",
+        "restrictedExecutionWindow",
+        "skipWindowText",
+        "skipRemainingWait",
+        "overrideTimeout",
+        "stageTimeoutMs",
+        "markSuccessfulOnTimeout",
+        "sendNotifications",
+        "notifications",
+        "failOnFailedExpressions",
+        "startTimeExpiry",
+        "expectedArtifacts",
+        "inputArtifacts",
+        "requiredArtifactIds",
+        "backoffPeriodMs",
+        "canManuallySkip",
+        "manualSkip",
+    ]
+)
 
 
-class StageConfig(BaseModel):
-    """Fields in Python's spelling, read from Spinnaker's JSON names; "3" and "true" pass, unknown fields stay."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow", frozen=True)
-
-
-def json_path(location: tuple[int | str, ...]) -> str:
-    """("clusters", 0, "capacity") -> "clusters[0].capacity"."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+class StageConfig(JsonConfig):
+    """The typed fields of a stage: form, validation and JSON names in one."""
 
 
 class BaseStage:
@@ -35,9 +65,8 @@ class BaseStage:
         try:
             return self.Config.model_validate(dict(context))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            path = json_path(first["loc"])
-            raise StepFailed(f"{path}: {first['msg']}", field=path) from None
+            path, message = problems(error)[0]
+            raise StepFailed(f"{path}: {message}", field=path) from None
 
     def before(self, config: Any, stage: StageView) -> list[Child]:
         return []
@@ -50,3 +79,21 @@ class BaseStage:
 
     def on_failure(self, config: Any, stage: StageView, failed_step: str) -> list[Child]:
         return []
+
+
+def inherited(context: Mapping[str, Any], *but: str) -> Json:
+    """The fields of a stage that its children take over: those of its type, without the ones named."""
+    return {name: value for name, value in context.items() if name not in COMMON_FIELDS and name not in but}
+
+
+@contextmanager
+def cloud_errors(left_standing: str = "") -> Iterator[None]:
+    """What the cloud or our own checks refuse becomes StepFailed; `left_standing` is a sentence on what is there now."""
+    after = f" {left_standing}" if left_standing else ""
+    try:
+        yield
+    except ProviderError as error:
+        message = f"{error.message.rstrip('.')}.{after}"
+        raise StepFailed(message, field=error.field, is_retryable=error.is_retryable) from error
+    except InvalidValue as error:
+        raise StepFailed(f"{error.field}: {error.message.rstrip('.')}.{after}", field=error.field) from error

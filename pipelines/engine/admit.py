@@ -1,0 +1,110 @@
+"""The only inserter of executions: freezes the definition, numbers the run, and lets the same event in only once."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from clusters.trust.permissions import Actor
+from pipelines.core.definition import PipelineSpec
+from pipelines.core.plan import Json
+from pipelines.engine import outbox
+from pipelines.models import Event, Execution, Pipeline, Stage
+from pipelines.models.ids import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What to run, for whom. Without `pipeline` it is an ad-hoc execution (a task)."""
+
+    application: str
+    spec: PipelineSpec
+    document: Json
+    actor: Actor
+    pipeline: Pipeline | None = None
+    trigger: Json = field(default_factory=dict)
+    dedupe_key: str | None = None
+
+
+def engine_now() -> Any:
+    """The database's instant: the only clock executions know."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT engine_now()")
+        return cursor.fetchone()[0]
+
+
+@transaction.atomic
+def admit(admission: Admission) -> tuple[Execution, bool]:
+    """(execution, True when it is new). The same dedupe key gives the same execution, also when both arrive at once."""
+    if admission.dedupe_key and (known := Execution.objects.filter(dedupe_key=admission.dedupe_key).first()):
+        return known, False
+    number, version = _number(admission.pipeline)
+    now = engine_now()
+    execution = Execution(
+        application=admission.application,
+        pipeline=admission.pipeline,
+        name=admission.spec.name,
+        number=number,
+        spec=admission.document,
+        spec_version=version,
+        trigger=admission.trigger,
+        dedupe_key=admission.dedupe_key,
+        acting_user_id=admission.actor.user_id,
+        started_by=admission.actor.username,
+        created_at=now,
+        due_at=now,
+        last_seq=1,
+    )
+    if not _insert(execution):
+        return Execution.objects.get(dedupe_key=admission.dedupe_key), False
+    Stage.objects.bulk_create(_stages(execution.id, admission.spec))
+    Event.objects.create(
+        execution=execution,
+        seq=1,
+        at=now,
+        epoch=0,
+        kind="execution",
+        status=execution.status,
+        actor=admission.actor.username,
+    )
+    outbox.hint(execution.id)
+    outbox.publish(f"app:{execution.application}")
+    return execution, True
+
+
+def _insert(execution: Execution) -> bool:
+    """False when another transaction has just taken the dedupe key (waits for it to commit)."""
+    if execution.dedupe_key is None:
+        execution.save(force_insert=True)
+        return True
+    Execution.objects.bulk_create([execution], ignore_conflicts=True)
+    return Execution.objects.filter(pk=execution.pk).exists()
+
+
+def _number(pipeline: Pipeline | None) -> tuple[int, int]:
+    """(number of this run, version of the definition): the row lock puts starts of one pipeline in order."""
+    if pipeline is None:
+        return 0, 0
+    Pipeline.objects.filter(pk=pipeline.pk).update(last_number=F("last_number") + 1)
+    pipeline.refresh_from_db(fields=["last_number"])
+    return pipeline.last_number, pipeline.version
+
+
+def _stages(execution_id: uuid.UUID, spec: PipelineSpec) -> list[Stage]:
+    return [
+        Stage(
+            id=uuid7(),
+            execution_id=execution_id,
+            ref=stage.ref,
+            type_key=stage.type_key,
+            name=stage.name,
+            position=position,
+            requisites=list(stage.requisites),
+            context=stage.context,
+        )
+        for position, stage in enumerate(spec.stages)
+    ]

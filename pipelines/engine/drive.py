@@ -1,0 +1,97 @@
+"""drive(): claim an execution, decide, write, try one step, again, until nothing is due; no queue in between."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+
+from django.db import transaction
+
+from pipelines.core.decide import Performed, decide, write_intent
+from pipelines.core.draft import Decision
+from pipelines.core.plan import Intent, Outcome
+from pipelines.engine import outbox, steps, store
+from pipelines.engine.lease import HEARTBEAT, Lease, Stale, claim
+from pipelines.stages import find as find_type
+
+log = logging.getLogger(__name__)
+
+#: A drive that goes on longer gives way to others and is hinted again.
+SECONDS_AT_A_TIME = 60
+
+#: Set when this process is to end: leases are given back between two steps.
+STOPPING = threading.Event()
+
+
+def drive(execution_id: uuid.UUID) -> bool:
+    """Move the execution as far as it goes now. False when it was not ours to move."""
+    lease = claim(execution_id)
+    if lease is None:
+        return False
+    HEARTBEAT.hold(lease)
+    try:
+        _drive(lease)
+    except Stale:
+        log.warning("execution %s was taken over", execution_id)
+    finally:
+        HEARTBEAT.drop(lease)
+    return True
+
+
+def _drive(lease: Lease) -> None:
+    loaded = store.load(lease)
+    performed: Performed | None = None
+    until = time.monotonic() + SECONDS_AT_A_TIME
+    while True:
+        decision = decide(loaded.snapshot, loaded.now, find_type, performed)
+        if decision.perform and (STOPPING.is_set() or time.monotonic() > until):
+            _give_way(lease, decision)
+            return
+        try:
+            loaded, decision, outcome = _write(lease, decision)
+        except store.Overtaken:
+            loaded = store.load(lease)
+            continue
+        if decision.events:
+            outbox.publish(f"execution:{loaded.snapshot.execution.id}", f"app:{loaded.snapshot.execution.application}")
+        if decision.perform is None:
+            return
+        performed = Performed(decision.perform, outcome or _perform(lease, loaded, decision))
+
+
+def _write(lease: Lease, decision: Decision) -> tuple[store.Loaded, Decision, Outcome | None]:
+    """Store the decision, an effect's intent with it. An outcome is given when the step ended before it could begin."""
+    if decision.perform is None or decision.after.steps[decision.perform].kind == "observe":
+        return store.apply(lease, decision), decision, None
+    with transaction.atomic():
+        tried = steps.attempt(store.Loaded(decision.after, decision.now), decision.perform)
+        if not isinstance(tried, steps.Attempt):
+            return store.apply(lease, decision), decision, tried
+        if not tried.needs_intent:
+            return store.apply(lease, decision), decision, None
+        intent = steps.intend(tried)
+        if not isinstance(intent, Intent):
+            return store.apply(lease, decision), decision, intent
+        decision = write_intent(decision, intent)
+        loaded = store.apply(lease, decision)
+    lease.own_intents.add(tried.step.id)
+    return loaded, decision, None
+
+
+def _perform(lease: Lease, loaded: store.Loaded, decision: Decision) -> Outcome:
+    assert decision.perform is not None
+    tried = steps.attempt(loaded, decision.perform)
+    if not isinstance(tried, steps.Attempt):
+        return tried
+    return steps.perform(tried, lease, may_act=decision.may_act)
+
+
+def _give_way(lease: Lease, decision: Decision) -> None:
+    """Write what is decided, but let somebody else go on: due at once, lease given back."""
+    try:
+        store.apply(lease, decision.put_off())
+    except store.Overtaken:
+        lease.give_back()
+    outbox.hint(lease.execution_id)

@@ -1,0 +1,126 @@
+"""Try one step: look at the world, or write down what is to be done, do it, and after a crash find out.
+
+Turns what stage types raise into outcomes. StepFailed is the user's world; anything else is our bug: logged in full,
+shown as one sentence with a reference. Database errors pass: the drive ends as if the process had crashed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import Error, transaction
+
+from clusters.operations import locks
+from clusters.trust.permissions import Refused
+from pipelines.core.plan import Absent, Effect, Failed, Intent, Observe, Outcome, Running, StepFailed, StepView
+from pipelines.core.snapshot import Snapshot, Step, StepStatus
+from pipelines.core.status import Status
+from pipelines.core.view import step_view
+from pipelines.engine.lease import Lease
+from pipelines.engine.store import Loaded
+from pipelines.stages import find as find_type
+
+#: Seconds between two tries of a step that may yet work.
+LONGEST_PAUSE = 15.0
+
+log = logging.getLogger(__name__)
+
+
+class Busy(Exception):
+    """Another operation holds the cluster; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A step with its spec and config, ready to be tried."""
+
+    step: Step
+    view: StepView
+    spec: Observe | Effect
+    config: Any
+
+    @property
+    def needs_intent(self) -> bool:
+        return isinstance(self.spec, Effect) and self.step.status is not StepStatus.INTENT
+
+
+def attempt(loaded: Loaded, step_id: str) -> Attempt | Outcome:
+    """The step ready to be tried, or a failure when its stage type no longer knows it."""
+    snapshot: Snapshot = loaded.snapshot
+    step = snapshot.steps[step_id]
+    stage = snapshot.stages[step.stage_id]
+    stage_type = find_type(stage.type_key)
+    if stage_type is None:
+        return Failed(f"There is no stage type {stage.type_key!r} here any more.")
+    try:
+        config = stage_type.parse(stage.context)
+        spec = next((spec for spec in stage_type.steps(config) if spec.name == step.name), None)
+    except StepFailed as error:
+        return Failed(error.message)
+    if spec is None:
+        return Failed(f"Stage type {stage.type_key!r} no longer has a step {step.name!r}.")
+    return Attempt(step, step_view(snapshot.execution, snapshot.stages, step, loaded.now), spec, config)
+
+
+def intend(tried: Attempt) -> Intent | Outcome:
+    """Inside a transaction: the effect's request with its cluster locked, or why not (nothing written then)."""
+    assert isinstance(tried.spec, Effect)
+    effect = tried.spec
+
+    def write_down() -> Intent:
+        with transaction.atomic():
+            intent = effect.intend(tried.view, tried.config)
+            if intent.lock and not locks.acquire(intent.lock, tried.view.token, intent.summary):
+                raise Busy(locks.holder(intent.lock))
+            return intent
+
+    return _translated(write_down, tried)
+
+
+def perform(tried: Attempt, lease: Lease, *, may_act: bool) -> Outcome:
+    """Look, or do. An effect found in INTENT by a new holder is looked for first, and done only if surely absent."""
+    if isinstance(tried.spec, Observe):
+        check = tried.spec.check
+        return _translated(lambda: check(tried.view, tried.config), tried)
+    return _translated(lambda: _act(tried, lease, may_act), tried)
+
+
+def _act(tried: Attempt, lease: Lease, may_act: bool) -> Outcome:
+    assert isinstance(tried.spec, Effect)
+    assert tried.step.intent is not None
+    intent = Intent(**tried.step.intent)
+    if not may_act or tried.step.tries or tried.step.due_at or _is_inherited(tried, lease):
+        found = tried.spec.find(intent, tried.view)
+        if not isinstance(found, Absent):
+            return found
+        if not may_act:
+            return Failed("Called off before it was done.", status=Status.CANCELED)
+    lease.make_fresh()
+    return tried.spec.perform(intent, tried.view)
+
+
+def _is_inherited(tried: Attempt, lease: Lease) -> bool:
+    """True when another holder wrote this intent: it may have acted before it went away."""
+    return tried.step.id not in lease.own_intents
+
+
+def _translated(act: Callable[[], Any], tried: Attempt) -> Any:
+    try:
+        return act()
+    except StepFailed as error:
+        if not error.is_retryable:
+            return Failed(error.message)
+        pause = min(0.5 * 2**tried.step.tries, LONGEST_PAUSE)
+        return Running(f"another try of {tried.spec.name}: {error.message}", again_in=pause)
+    except Busy as error:
+        return Running(f"{error} to end on this cluster", again_in=0.5)
+    except Refused as error:
+        return Failed(error.message)
+    except Error:
+        raise
+    except Exception:
+        log.exception("step %s of execution %s broke", tried.step.name, tried.view.stage.execution_id)
+        return Failed(f"{tried.step.name} broke by a fault of this program; see the log for {tried.view.token}.")

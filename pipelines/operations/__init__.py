@@ -1,0 +1,45 @@
+"""What people and triggers ask for: permission, validation, audit, then the engine. UI, API and triggers call the same.
+
+executions.py  start, cancel, restart a stage, judge, skip a wait, try again, run a task
+documents.py   save, import, switch on and off, delete a pipeline
+errors.py      InvalidInput: what was given is wrong; Conflict: not to the thing as it stands
+
+All of them raise Refused (clusters.trust.permissions) when the actor may not.
+"""
+
+from pipelines.operations.documents import (
+    SavedPipeline,
+    delete_pipeline,
+    import_pipeline,
+    save_pipeline,
+    set_disabled,
+)
+from pipelines.operations.errors import Conflict, InvalidInput
+from pipelines.operations.executions import (
+    cancel,
+    judge,
+    may_judge,
+    restart_stage,
+    run_task,
+    skip_wait,
+    start,
+    try_again,
+)
+
+__all__ = [
+    "Conflict",
+    "InvalidInput",
+    "SavedPipeline",
+    "cancel",
+    "delete_pipeline",
+    "import_pipeline",
+    "judge",
+    "may_judge",
+    "restart_stage",
+    "run_task",
+    "save_pipeline",
+    "set_disabled",
+    "skip_wait",
+    "start",
+    "try_again",
+]

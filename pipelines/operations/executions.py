@@ -1,0 +1,162 @@
+"""Start, cancel, restart, judge and skip: each checks EXECUTE on the application and leaves one audit row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from clusters.models import Application
+from clusters.trust import audit
+from clusters.trust.permissions import EXECUTE, Actor, Refused, allows, require
+from pipelines.core import parameters as parameter_rules
+from pipelines.core.definition import Problem, read
+from pipelines.core.plan import Json
+from pipelines.engine import admit, speak
+from pipelines.models import Execution, Judgment, Pipeline, Stage
+from pipelines.operations.errors import Conflict, InvalidInput
+from pipelines.stages import find as find_type
+
+ANSWERS = ("continue", "stop")
+
+
+@transaction.atomic
+def start(
+    actor: Actor,
+    pipeline: Pipeline,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    note: str = "",
+    trigger: Json | None = None,
+    dedupe_key: str | None = None,
+) -> Execution:
+    """A new execution of the pipeline as it is saved now; the same `dedupe_key` gives the same execution."""
+    require(actor, EXECUTE, pipeline.application)
+    if pipeline.is_disabled:
+        raise Conflict(f"{pipeline} is disabled.")
+    spec = read(pipeline.document)
+    values, errors = parameter_rules.resolve(spec.parameters, parameters or {})
+    problems = [Problem(name, message) for name, message in errors.items()]
+    if problems or spec.errors:
+        raise InvalidInput([*problems, *spec.errors])
+    told = {"type": "manual", "user": actor.username, **(trigger or {}), "parameters": values}
+    if note:
+        told["note"] = note
+    wish = admit.Admission(
+        pipeline.application.name,
+        spec,
+        pipeline.document,
+        actor,
+        pipeline=pipeline,
+        trigger=told,
+        dedupe_key=dedupe_key,
+    )
+    execution, is_new = admit.admit(wish)
+    if is_new:
+        _audit(actor, "start", execution, after={"parameters": values, "note": note})
+    return execution
+
+
+@transaction.atomic
+def run_task(actor: Actor, application: Application, name: str, stages: Sequence[Json], reason: str = "") -> Execution:
+    """An execution without a pipeline, for one thing done by hand: same engine, same history."""
+    require(actor, EXECUTE, application)
+    document = {"name": name, "application": application.name, "stages": list(stages)}
+    spec = read(document)
+    if spec.errors:
+        raise InvalidInput(spec.errors)
+    told = {"type": "manual", "user": actor.username, "parameters": {}, "note": reason}
+    execution, _ = admit.admit(admit.Admission(application.name, spec, document, actor, trigger=told))
+    _audit(actor, "run task", execution, after={"name": name, "reason": reason})
+    return execution
+
+
+@transaction.atomic
+def cancel(actor: Actor, execution: Execution, reason: str = "") -> None:
+    """When this returns, no effect begins that was not already written down."""
+    execution = _lock(actor, execution)
+    speak.cancel(execution, actor.username, reason)
+    _audit(actor, "cancel", execution, after={"reason": reason})
+
+
+@transaction.atomic
+def restart_stage(actor: Actor, execution: Execution, ref: str) -> None:
+    """Run a stage of an ended execution again, and all that rests on it."""
+    execution = _lock(actor, execution)
+    stage = speak.newest_stage(execution, ref)
+    stage_type = find_type(stage.type_key)
+    if stage_type is None or not stage_type.is_restartable:
+        raise Conflict(f"A stage of type {stage.type_key} cannot be restarted; run the pipeline again.")
+    speak.restart(execution, stage, actor.username)
+    _audit(actor, "restart stage", execution, after={"stage": ref})
+
+
+@transaction.atomic
+def judge(actor: Actor, execution: Execution, ref: str, answer: str, *, input: str = "", reason: str = "") -> Judgment:
+    """The first valid answer wins; a later one gets Conflict naming who was first."""
+    execution = _lock(actor, execution)
+    stage = speak.newest_stage(execution, ref)
+    if stage.type_key != "manualJudgment":
+        raise Conflict(f"{stage.name} is not a manual judgment.")
+    if not may_judge(actor, stage):
+        raise Refused(f"{stage.name} may only be judged with the roles {', '.join(required_roles(stage))}.")
+    choices = inputs_of(stage)
+    if answer not in ANSWERS:
+        raise InvalidInput([Problem("judgmentStatus", f"{answer!r} is neither continue nor stop.")])
+    if answer == "continue" and choices and input not in choices:
+        raise InvalidInput([Problem("judgmentInput", f"Pick one of {', '.join(choices)}.")])
+    made = speak.judge(execution, stage, actor.username, answer, input=input, reason=reason)
+    _audit(actor, "judge", execution, after={"stage": ref, "answer": answer, "input": input, "reason": reason})
+    return made
+
+
+def required_roles(stage: Stage) -> list[str]:
+    """Roles that a judge of this stage must all hold."""
+    named = stage.context.get("requiredJudgmentRoles") or stage.context.get("selectedStageRoles") or []
+    return [role for role in named if isinstance(role, str)] if isinstance(named, list) else []
+
+
+def inputs_of(stage: Stage) -> list[str]:
+    """What a judge may pick from; [] when there is nothing to pick."""
+    offered = stage.context.get("judgmentInputs") or []
+    return [str(item["value"]) for item in offered if isinstance(item, dict) and item.get("value")]
+
+
+def may_judge(actor: Actor, stage: Stage) -> bool:
+    """True when the actor holds every role the stage asks for. EXECUTE on the application is asked separately."""
+    return actor.is_superuser or set(required_roles(stage)) <= actor.roles
+
+
+@transaction.atomic
+def skip_wait(actor: Actor, execution: Execution, ref: str) -> None:
+    """Go on without the rest of a wait."""
+    execution = _lock(actor, execution)
+    stage = speak.newest_stage(execution, ref)
+    if stage.type_key != "wait":
+        raise Conflict(f"{stage.name} is not a wait.")
+    speak.skip(execution, stage, actor.username)
+    _audit(actor, "skip wait", execution, after={"stage": ref})
+
+
+@transaction.atomic
+def try_again(actor: Actor, execution: Execution) -> None:
+    """Let workers take up an execution again on which several ended in a row."""
+    execution = _lock(actor, execution)
+    speak.try_again(execution, actor.username)
+    _audit(actor, "try again", execution)
+
+
+def may_execute(actor: Actor, application_name: str) -> bool:
+    application = Application.objects.filter(name=application_name).first()
+    return actor.is_superuser if application is None else allows(actor, EXECUTE, application)
+
+
+def _lock(actor: Actor, execution: Execution) -> Execution:
+    if not may_execute(actor, execution.application):
+        raise Refused(f"{actor.username} lacks EXECUTE on application {execution.application}.")
+    return speak.lock(execution.pk)
+
+
+def _audit(actor: Actor, action: str, execution: Execution, after: Json | None = None) -> None:
+    audit.record(actor, action, execution, after=after, application=execution.application, execution_id=execution.ulid)

@@ -1,0 +1,11 @@
+"""What several stage types are made of; none of these files is a stage type.
+
+place.py         where a stage acts: account, regions, cluster
+pace.py          how often to look, and how long at most
+health.py        which instances count as up, how many are needed, and waiting for them
+changes.py       the effect that resizes, disables, enables or destroys a frozen list of server groups
+target.py        a stage about one server group per region, named or found by its place in the cluster
+cluster_wide.py  a stage about all server groups of a cluster but the few to keep
+launch.py        the cluster map of a deployment
+images.py        which image an earlier stage supplies
+"""

@@ -1,0 +1,93 @@
+"""Where a stage acts: an account, regions and a cluster, in Spinnaker's field names."""
+
+from __future__ import annotations
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from clusters import queries
+from clusters.core.values import ServerGroup
+from clusters.operations import server_groups
+from clusters.providers.base import NotFound
+from pipelines.core.plan import Json
+from pipelines.stages.base import StageConfig, cloud_errors
+
+
+class Moniker(StageConfig):
+    app: str = ""
+    stack: str = ""
+    detail: str = ""
+    cluster: str = ""
+
+
+class AccountConfig(StageConfig):
+    #: The account; `account` is its twin in cluster maps.
+    credentials: str = ""
+    account: str = ""
+    cloud_provider: str = ""
+    cloud_provider_type: str = ""
+    region: str = ""
+    regions: tuple[str, ...] = ()
+
+    @field_validator("account")
+    @classmethod
+    def _one_account(cls, account: str, info: ValidationInfo) -> str:
+        credentials = info.data.get("credentials")
+        if account and credentials and account != credentials:
+            raise ValueError(f"is {account}, while credentials is {credentials}; they name the same thing")
+        return account
+
+    @property
+    def account_name(self) -> str:
+        return self.credentials or self.account
+
+    @property
+    def provider_key(self) -> str:
+        return self.cloud_provider or self.cloud_provider_type
+
+    @property
+    def region_names(self) -> tuple[str, ...]:
+        return (self.region,) if self.region else self.regions
+
+
+class ClusterConfig(AccountConfig):
+    """A cluster in an account, in one region or several."""
+
+    cluster: str = ""
+    moniker: Moniker = Moniker()
+    #: Sources of health that count ("LoadBalancer", "Platform" alias "Amazon"); empty: do not look at health.
+    interesting_health_provider_names: tuple[str, ...] | None = None
+    #: Percent of the instances that must be up.
+    target_healthy_deploy_percentage: float = Field(default=100, ge=0, le=100)
+
+    @property
+    def cluster_name(self) -> str:
+        return self.cluster or self.moniker.cluster
+
+    @property
+    def place(self) -> Json:
+        """The fields by which a child finds the account and the cluster."""
+        named = {
+            "credentials": self.account_name,
+            "cloudProvider": self.cloud_provider,
+            "cloudProviderType": self.cloud_provider_type,
+            "cluster": self.cluster_name,
+            "moniker": self.moniker.model_dump(by_alias=True, exclude_defaults=True),
+        }
+        place = {name: value for name, value in named.items() if value}
+        if self.interesting_health_provider_names is not None:
+            place["interestingHealthProviderNames"] = list(self.interesting_health_provider_names)
+        return place
+
+
+def server_group_or_none(account: str, region: str, name: str) -> ServerGroup | None:
+    """None when it is gone or going."""
+    with cloud_errors():
+        try:
+            group = queries.live_server_group(account, region, name)
+        except NotFound:
+            return None
+    return None if group.is_being_destroyed else group
+
+
+def lock_of(account: str, region: str, server_group: str) -> str:
+    return server_groups.cluster_key(account, region, queries.cluster_of(server_group))
