@@ -1,0 +1,67 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from spinnaker_web.access import throttle
+from spinnaker_web.access.forms import SignInForm
+from spinnaker_web.access.models import Preference
+
+WRONG = "This name and this password do not belong together."
+TOO_MANY = "Too many tries. Wait a minute, then try again."
+
+
+@sensitive_post_parameters()
+@never_cache
+@login_not_required
+def log_in(request: HttpRequest) -> HttpResponse:
+    to = _destination(request)
+    if request.user.is_authenticated and request.method == "GET":
+        return HttpResponseRedirect(to)
+    if request.method != "POST":
+        return _page(request, SignInForm(), to)
+    form = SignInForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form, to, 422)
+    name, address = form.cleaned_data["username"], request.META.get("REMOTE_ADDR", "")
+    if not throttle.is_allowed(name, address):
+        form.add_error(None, TOO_MANY)
+        return _page(request, form, to, 429)
+    user = authenticate(request, username=name, password=form.cleaned_data["password"])
+    if user is None:
+        form.add_error(None, WRONG)
+        return _page(request, form, to, 422)
+    throttle.forget(name, address)
+    login(request, user)
+    # Kept in the session, which every page reads anyway.
+    request.session["theme"] = Preference.objects.filter(user=user).values_list("theme", flat=True).first() or ""
+    return HttpResponseRedirect(to)
+
+
+@login_not_required
+@require_POST
+def log_out(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    return redirect("login")
+
+
+def _destination(request: HttpRequest) -> str:
+    """Where to go afterwards; never to another site."""
+    to = request.POST.get("next") or request.GET.get("next") or ""
+    is_ours = url_has_allowed_host_and_scheme(to, {request.get_host()}, require_https=request.is_secure())
+    return to if is_ours else resolve_url("/")
+
+
+def _page(request: HttpRequest, form: SignInForm, to: str, status: int = 200) -> HttpResponse:
+    context: dict[str, Any] = {"form": form, "next": to}
+    return render(request, "access/login.html", context, status=status)

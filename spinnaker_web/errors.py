@@ -1,0 +1,52 @@
+"""Pages for what went wrong: what happened, that nothing was changed, and what to do. JSON for programs."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from clusters.trust.permissions import Refused
+from spinnaker_web.access.tokens import is_api
+
+_SENTENCES = {
+    403: "You may not do this.",
+    404: "There is nothing at this address, or you may not see it.",
+    409: "Somebody else was faster.",
+    500: "Something broke on our side.",
+}
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 403, exception.message if isinstance(exception, Refused) else "")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _page(request, 403, "This form is too old or was not ours. Load the page again and send it once more.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 404)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Rendered without the request: the frame's queries may be what broke."""
+    context = {"status": 500, "message": _SENTENCES[500], "request_id": getattr(request, "id", "")}
+    return HttpResponse(render_to_string("error.html", context), status=500)
+
+
+def is_conflict(error: Exception) -> bool:
+    """Operations of both domains raise a class of this name when the state has moved on."""
+    return any(cls.__name__ == "Conflict" for cls in type(error).__mro__)
+
+
+def conflict(request: HttpRequest, error: Exception) -> HttpResponse:
+    return _page(request, 409, str(error))
+
+
+def _page(request: HttpRequest, status: int, message: str = "") -> HttpResponse:
+    message = message or _SENTENCES[status]
+    if is_api(request):
+        return JsonResponse({"error": message, "request_id": request.id}, status=status)
+    context = {"status": status, "message": message}
+    return render(request, "error.html", context, status=status)

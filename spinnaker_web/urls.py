@@ -1,0 +1,23 @@
+"""Every address. Who may come without signing in is said by each view (login_not_required) and by a test."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from spinnaker_web import errors, health, metrics
+from spinnaker_web.access.views import sign_in
+
+urlpatterns = [
+    path("health", health.health, name="health"),
+    path("ready", health.ready, name="ready"),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("admin/login/", sign_in.log_in),  # ours is throttled, Django's is not
+    path("admin/logout/", sign_in.log_out),
+    path("admin/", admin.site.urls),
+    path("", include("spinnaker_web.access.urls")),
+    path("", include("clusters.urls")),
+    path("", include("pipelines.urls")),
+]
+
+handler403 = errors.forbidden
+handler404 = errors.not_found
+handler500 = errors.broken
