@@ -124,7 +124,7 @@ def waiting(stage: StageFacts, step: StepFacts, now: datetime, judges: Judges = 
         return f"Waiting {until(step.due_at, now)}."
     if step.status == "INTENT":
         return f"Doing it now: {in_words(step.name)}."
-    what = step.waiting_for or f"{in_words(step.name)} to end"
+    what = step.waiting_for or f"the step “{in_words(step.name)}” to end"
     if step.deadline is None:
         return f"Waiting for {what}."
     return f"Waiting for {what}, {until(step.deadline, now)}. Otherwise {otherwise(stage.context)}."
