@@ -5,6 +5,10 @@ import os
 import sys
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["up"]:  # a second faster without Django, which its children load meanwhile
+        from spinnaker_web.embedded.launch import main
+
+        sys.exit(main())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spinnaker_web.settings")
     from django.core.management import execute_from_command_line
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from clusters.providers.local.children import Child, Command
 from spinnaker_web.embedded import StartError, unprivileged
+from spinnaker_web.embedded.private import write_private
 from spinnaker_web.embedded.server import Server, wheel
 
 MAJOR = 18
@@ -40,10 +41,12 @@ class Postgres(Server):
 
     @property
     def url(self) -> str:
-        return f"postgres://{NAME}:{self._password_file.read_text()}@127.0.0.1:{self.port}/{NAME}"
+        """Known before the server runs, so that others can get ready meanwhile."""
+        return f"postgres://{NAME}:{self._password()}@127.0.0.1:{self.port}/{NAME}"
 
     def initialise(self) -> None:
         self.take_folder()
+        self._password()
         self._prefix = unprivileged.prefix(binary("postgres"), self.folder, "QUIT")
         if self.data.exists():
             self._check_version()
@@ -66,7 +69,13 @@ class Postgres(Server):
             pass_fds=[self.lock],
         )
 
-    def _is_ready(self, server: Child) -> bool:
+    def _password(self) -> str:
+        if not self._password_file.exists():
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_private(self._password_file, secrets.token_urlsafe(24))
+        return self._password_file.read_text()
+
+    def is_ready(self, server: Child) -> bool:
         """As pg_ctl asks: the first line of the pid file names the server, the eighth its state."""
         try:
             lines = self._pid_file.read_text().splitlines()
@@ -78,9 +87,6 @@ class Postgres(Server):
         """In a folder beside, renamed when complete: a start that was killed half way leaves nothing to trip over."""
         draft = self.folder / "data.new"
         shutil.rmtree(draft, ignore_errors=True)
-        self._password_file.touch(mode=0o600)
-        self._password_file.write_text(secrets.token_urlsafe(24))
-        shutil.chown(self._password_file, self.folder.stat().st_uid)
         sync, unsafe = (["--no-sync"], _THROWAWAY.split()) if self.is_throwaway else ([], [])
         self._run("initdb", "-D", str(draft), "-U", NAME, f"--pwfile={self._password_file}", *_INITDB.split(), *sync)
         self._run("postgres", "--single", "-D", str(draft), *unsafe, "postgres", script=f"CREATE DATABASE {NAME}\n")

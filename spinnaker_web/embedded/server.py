@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from clusters.providers.local.children import Child, Command
+from clusters.providers.local.children import Child, Command, describe_exit
 from spinnaker_web.embedded import StartError, lock
 
 #: How long a server whose launcher was killed may take to go away.
@@ -43,7 +44,8 @@ class Server(ABC):
         """The server as a child that inherits our lock on the folder."""
 
     @abstractmethod
-    def _is_ready(self, server: Child) -> bool: ...
+    def is_ready(self, server: Child) -> bool:
+        """Whether it answers."""
 
     def take_folder(self) -> None:
         """Make the folder and lock it. Raises StartError when a server runs on it."""
@@ -53,15 +55,27 @@ class Server(ABC):
         except lock.Held:
             raise StartError(f"Another {self.name} is running on {self.folder}.") from None
 
-    def wait_until_ready(self, server: Child, timeout_seconds: float = 60.0) -> None:
+    def wait_until_ready(self, server: Child) -> None:
         """Until it answers, which after a crash takes as long as replaying its log. Raises StartError."""
-        deadline = time.monotonic() + timeout_seconds
-        while not self._is_ready(server):
-            if server.poll() is not None:
-                raise StartError(f"{self.name} did not start: {_last_line(server.command.log)}")
-            if time.monotonic() > deadline:
-                raise StartError(f"{self.name} was not ready after {timeout_seconds:g} s.")
-            time.sleep(0.01)
+        wait_until_ready(server, lambda: self.is_ready(server))
+
+
+def wait_until_ready(child: Child, is_ready: Callable[[], bool], timeout_seconds: float = 60.0) -> None:
+    """Ask again and again. Raises StartError when the child ends instead, or takes too long."""
+    name, log = child.command.name, child.command.log
+    deadline = time.monotonic() + timeout_seconds
+    while not is_ready():
+        if (code := child.poll()) is not None:
+            raise StartError(f"{name} {describe_exit(code)} instead of starting. {last_words(log)}")
+        if time.monotonic() > deadline:
+            raise StartError(f"{name} was not ready after {timeout_seconds:g} s. {last_words(log)}")
+        time.sleep(0.02)
+
+
+def last_words(log: Path | None) -> str:
+    """The last line of a log and where to read the rest."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log and log.exists() else []
+    return f"{lines[-1].strip()} (more in {log})" if lines else ""
 
 
 def free_port() -> int:
@@ -77,8 +91,3 @@ def wheel(package: str, setting: str) -> Path:
     if spec is None or spec.origin is None:
         raise StartError(f"The Python package {package} is not installed: install requirements.txt or set {setting}.")
     return Path(spec.origin).parent
-
-
-def _last_line(log: Path | None) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines() if log and log.exists() else []
-    return lines[-1] if lines else "it said nothing."

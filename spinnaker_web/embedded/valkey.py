@@ -10,6 +10,7 @@ from pathlib import Path
 
 from clusters.providers.local.children import Child, Command
 from spinnaker_web.embedded import StartError
+from spinnaker_web.embedded.private import write_private
 from spinnaker_web.embedded.server import Server, wheel
 
 _CONFIG = """\
@@ -41,14 +42,10 @@ class Valkey(Server):
     def initialise(self) -> None:
         """The configuration file keeps the password off the command line, which every user of the host can read."""
         self.take_folder()
-        self._config.touch(mode=0o600)
-        self._config.write_text(
-            _CONFIG.format(
-                port=self.port,
-                password=self._password,
-                folder=self.folder,
-                appendonly="no" if self.is_throwaway else "yes",
-            )
+        appendonly = "no" if self.is_throwaway else "yes"
+        write_private(
+            self._config,
+            _CONFIG.format(port=self.port, password=self._password, folder=self.folder, appendonly=appendonly),
         )
 
     def command(self, log: Path | None = None) -> Command:
@@ -63,7 +60,7 @@ class Valkey(Server):
             pass_fds=[self.lock],
         )
 
-    def _is_ready(self, server: Child) -> bool:
+    def is_ready(self, server: Child) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
                 connection.sendall(f"AUTH {self._password}\r\nPING\r\nQUIT\r\n".encode())

@@ -42,6 +42,8 @@ class Command:
     cwd: Path | None = None
     #: stdout and stderr are appended to this file; without one they go where the parent's go.
     log: Path | None = None
+    #: A descriptor that gets stdout instead: for a caller who reads the answer.
+    stdout: int | None = None
     #: Sent by `Child.stop` first. PostgreSQL wants SIGINT to stop without waiting for its clients.
     stop_signal: signal.Signals = signal.SIGTERM
     #: Sent by the kernel when the parent is gone; None lets the child live on.
@@ -179,7 +181,7 @@ def _spawn(command: Command) -> subprocess.Popen[bytes]:
             env={MARKER: os.environ.get(MARKER, str(parent)), **command.env},
             cwd=command.cwd,
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=log if command.stdout is None else command.stdout,
             stderr=log,
             start_new_session=True,
             pass_fds=tuple(command.pass_fds),
