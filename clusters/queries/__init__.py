@@ -1,0 +1,61 @@
+"""Reads. Pages read rows, limited to what the actor may see; stages read the provider, their rights checked before.
+
+live.py   the provider's state now
+pages.py  rows of applications, accounts and inventory
+tree.py   the clusters of an application as its page shows them
+"""
+
+from clusters.queries.live import (
+    account_named,
+    cluster_of,
+    live_cluster,
+    live_image,
+    live_images,
+    live_server_group,
+    provider_named,
+    provider_of,
+)
+from clusters.queries.pages import (
+    ServerGroupDetail,
+    accounts_for,
+    application_for,
+    applications_for,
+    freshness_for,
+    images_for,
+    instance_for,
+    instance_log,
+    load_balancers_for,
+    packages_for,
+    security_groups_for,
+    server_group_detail,
+)
+from clusters.queries.tree import AccountNode, ClusterFilter, ClusterNode, ClusterTree, RegionNode, cluster_tree
+
+__all__ = [
+    "AccountNode",
+    "ClusterFilter",
+    "ClusterNode",
+    "ClusterTree",
+    "RegionNode",
+    "ServerGroupDetail",
+    "account_named",
+    "accounts_for",
+    "application_for",
+    "applications_for",
+    "cluster_of",
+    "cluster_tree",
+    "freshness_for",
+    "images_for",
+    "instance_for",
+    "instance_log",
+    "live_cluster",
+    "live_image",
+    "live_images",
+    "live_server_group",
+    "load_balancers_for",
+    "packages_for",
+    "provider_named",
+    "provider_of",
+    "security_groups_for",
+    "server_group_detail",
+]

@@ -1,0 +1,64 @@
+"""The provider's state now, for stages and writes. Provider errors pass through."""
+
+from __future__ import annotations
+
+from clusters.core import naming, selection, values
+from clusters.core.values import InvalidValue
+from clusters.models import Account
+from clusters.providers import get_provider
+from clusters.providers.base import CloudProvider
+
+
+def account_named(name: str) -> Account:
+    """An account in use. Raises InvalidValue when there is none or it is switched off."""
+    account = Account.objects.filter(name=name).first()
+    if account is None:
+        raise InvalidValue("account", f"account {name!r} does not exist")
+    if not account.is_enabled:
+        raise InvalidValue("account", f"account {name!r} is disabled")
+    return account
+
+
+def provider_of(account: Account) -> CloudProvider:
+    """Raises InvalidValue when the account names a provider that is not installed."""
+    try:
+        return get_provider(account.provider)
+    except KeyError:
+        raise InvalidValue("cloudProvider", f"there is no provider {account.provider!r}") from None
+
+
+def provider_named(account: str) -> CloudProvider:
+    """The cloud of the account of that name. Raises InvalidValue."""
+    return provider_of(account_named(account))
+
+
+def live_cluster(account: str, region: str, cluster: str, *, with_destroyed: bool = False) -> list[values.ServerGroup]:
+    """The cluster's server groups, newest first, without those being destroyed unless asked."""
+    groups = [
+        group
+        for group in provider_named(account).server_groups.list(account, region)
+        if cluster_of(group.name) == cluster and (with_destroyed or not group.is_being_destroyed)
+    ]
+    return selection.newest_first(groups)
+
+
+def live_server_group(account: str, region: str, name: str) -> values.ServerGroup:
+    """Raises NotFound."""
+    return provider_named(account).server_groups.get(account, region, name)
+
+
+def live_image(account: str, region: str, image_id: str) -> values.Image:
+    """Raises NotFound."""
+    return provider_named(account).images.get(account, region, image_id)
+
+
+def live_images(account: str, region: str) -> list[values.Image]:
+    """Newest first."""
+    images = provider_named(account).images.list(account, region)
+    return sorted(images, key=lambda image: (image.created_at, image.name), reverse=True)
+
+
+def cluster_of(name: str) -> str:
+    """A name that does not follow the rule is a cluster of its own."""
+    moniker = naming.parse(name)
+    return moniker.cluster if moniker else name
