@@ -53,7 +53,7 @@ def save_pipeline(
     pipeline: Pipeline | None = None,
     version: int | None = None,
 ) -> SavedPipeline:
-    """Create, or save over `version` of `pipeline`. Raises InvalidInput on errors, Conflict when somebody saved since."""
+    """Create, or save over `version` of `pipeline`. Raises InvalidInput, or Conflict when somebody saved since."""
     require(actor, WRITE, application)
     document, spec, problems = check(source)
     errors = [problem for problem in problems if problem.severity == "error"]
