@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from clusters.providers.local.children import Child
 from spinnaker_web.embedded import StartError, server
@@ -35,7 +37,8 @@ def test_it_answers_to_its_url(running):
 
 
 def test_without_the_password_it_answers_nothing(running):
-    with redis.Redis(port=running[0].port) as client, pytest.raises(redis.AuthenticationError):
+    once = Retry(NoBackoff(), 0)
+    with redis.Redis(port=running[0].port, retry=once) as client, pytest.raises(redis.AuthenticationError):
         client.ping()
 
 
