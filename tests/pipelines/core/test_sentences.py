@@ -13,10 +13,10 @@ def stage(type_key="deploy", name="Deploy", **context):
     return SimpleNamespace(type_key=type_key, name=name, context=context)
 
 
-def step(name="waitForUpInstances", status="RUNNING", due_in=None, ends_in=None, waiting_for="", wait_key=""):
+def step(name="waitForUpInstances", status="RUNNING", due_in=None, ends_in=None, waiting_for="", message=""):
     at = [None if minutes is None else NOW + timedelta(minutes=minutes) for minutes in (due_in, ends_in)]
     return SimpleNamespace(
-        name=name, status=status, due_at=at[0], deadline=at[1], waiting_for=waiting_for, wait_key=wait_key
+        name=name, status=status, due_at=at[0], deadline=at[1], waiting_for=waiting_for, message=message
     )
 
 
@@ -101,6 +101,8 @@ def test_an_observed_step_says_what_it_looks_for_and_its_deadline_not_its_next_l
 def test_a_step_that_says_nothing_is_named():
     assert sentences.waiting(stage(), step(), NOW) == "Waiting for the step “wait for up instances” to end."
     assert sentences.waiting(stage(), step("createServerGroup", "INTENT"), NOW) == "Doing it now: create server group."
+    told = step("createServerGroup", "INTENT", message="create shop-v019 with 4 instances")
+    assert sentences.waiting(stage(), told, NOW) == "Doing it now: create shop-v019 with 4 instances."
 
 
 def test_a_failure_says_what_was_seen_where_and_what_is_left_standing():
