@@ -216,11 +216,11 @@ StepSpec = Observe | Effect
 class StageType(Protocol):
     """One kind of stage. `parse(context)` gives the typed config or raises StepFailed naming the field."""
 
-    key: str
-    label: str
-    aliases: tuple[str, ...]
+    key: ClassVar[str]
+    label: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]]
     #: A finished execution may be restarted at this stage.
-    is_restartable: bool
+    is_restartable: ClassVar[bool]
 
     def parse(self, context: Mapping[str, Any]) -> Any: ...
     def before(self, config: Any, stage: StageView) -> list[Child]: ...

@@ -30,7 +30,7 @@ class StepFacts(Protocol):
     due_at: datetime | None
     deadline: datetime | None
     waiting_for: str
-    wait_key: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def waiting(stage: StageFacts, step: StepFacts, now: datetime, judges: Judges = 
     if stage.type_key == "wait" and step.due_at:
         return f"Waiting {until(step.due_at, now)}."
     if step.status == "INTENT":
-        return f"Doing it now: {in_words(step.name)}."
+        return f"Doing it now: {step.message or in_words(step.name)}."
     what = step.waiting_for or f"the step “{in_words(step.name)}” to end"
     if step.deadline is None:
         return f"Waiting for {what}."
@@ -155,10 +155,8 @@ def failed(message: str, stage_name: str = "", standing: Sequence[str] = (), may
     seen = message.strip().rstrip(".") or "It failed and left no message"
     where = f" in {stage_name}" if stage_name and stage_name not in seen else ""
     if standing:
-        left = f" Left standing: {', '.join(standing)}."
-    else:
-        left = " Nothing was deployed." if may_deploy else ""
-    return f"{seen}{where}.{left}"
+        return f"{seen}{where}. Left standing: {', '.join(standing)}."
+    return f"{seen}{where}. Nothing was deployed." if may_deploy else f"{seen}{where}."
 
 
 def judged(by: str, answer: str, input: str = "", reason: str = "") -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import Error, transaction
 
@@ -22,6 +22,8 @@ from pipelines.core.view import step_view
 from pipelines.engine.lease import Lease
 from pipelines.engine.store import Loaded
 from pipelines.stages import find as find_type
+
+T = TypeVar("T")
 
 #: Seconds between two tries of a step that may yet work.
 LONGEST_PAUSE = 15.0
@@ -107,7 +109,7 @@ def _is_inherited(tried: Attempt, lease: Lease) -> bool:
     return tried.step.id not in lease.own_intents
 
 
-def _translated(act: Callable[[], Any], tried: Attempt) -> Any:
+def _translated(act: Callable[[], T], tried: Attempt) -> T | Outcome:
     try:
         return act()
     except StepFailed as error:

@@ -262,7 +262,7 @@ def _ended_effects(decision: Decision) -> list[Step]:
 def _write(lease: Lease, decision: Decision) -> Loaded:
     after = decision.after
     execution = after.execution
-    values = {
+    values: dict[str, Any] = {
         "id": lease.execution_id,
         "epoch": lease.epoch,
         "signal": execution.signal,
