@@ -244,7 +244,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='application',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('name'), name='application_name_any_case'),
+            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('name'), name='application_name_any_case', violation_error_message='There is an application of this name already.'),
         ),
         migrations.AddConstraint(
             model_name='applicationpermission',

@@ -44,7 +44,13 @@ class Application(models.Model):
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(Lower("name"), name="application_name_any_case")]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("name"),
+                name="application_name_any_case",
+                violation_error_message="There is an application of this name already.",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

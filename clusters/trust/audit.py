@@ -5,6 +5,7 @@ The row's model lives above this package (clusters.models.audit_entry), so it is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from django.db.models import Model
 from clusters.trust.permissions import Actor
 from clusters.trust.redaction import masked
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
 class Request(NamedTuple):

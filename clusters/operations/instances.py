@@ -1,0 +1,50 @@
+"""Ending an instance, as an effect of a step: intend in the transaction that writes it down, then terminate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clusters import queries
+from clusters.models import Instance
+from clusters.operations import server_groups
+from clusters.operations.places import require_execute, writable
+from clusters.providers.base import NotFound
+from clusters.trust import audit
+from clusters.trust.permissions import Actor
+
+Json = dict[str, Any]
+
+
+def intend_terminate(actor: Actor, account: str, region: str, instance_id: str, *, execution_id: str = "") -> Json:
+    """Raises Refused; NotFound for an instance that the inventory does not know."""
+    writable(actor, account, region)
+    rows = Instance.objects.select_related("server_group")
+    instance = rows.filter(account_id=account, region=region, instance_id=instance_id).first()
+    if instance is None:
+        raise NotFound(f"instance {instance_id} does not exist")
+    group = instance.server_group
+    require_execute(actor, group.application)
+    audit.record(
+        actor,
+        "instance.terminate",
+        ("instance", f"{account}/{region}/{instance_id}"),
+        {"server_group": group.name},
+        application=group.application,
+        execution_id=execution_id,
+    )
+    return {
+        "kind": "terminate",
+        "account": account,
+        "region": region,
+        "instance_id": instance_id,
+        "name": group.name,
+        "cluster": group.cluster,
+        "application": group.application,
+    }
+
+
+def terminate(intent: Json) -> None:
+    """One that is gone already is fine. Raises ProviderError."""
+    provider = queries.provider_named(intent["account"])
+    provider.instances.terminate(intent["account"], intent["region"], intent["instance_id"])
+    server_groups.refresh_row(intent)

@@ -1,0 +1,36 @@
+"""Where a write goes: an account and region in use, and the actor's right to write there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clusters import queries
+from clusters.core.values import InvalidValue
+from clusters.models import Application
+from clusters.providers.base import CloudProvider
+from clusters.trust.permissions import EXECUTE, WRITE, Actor, Refused, require
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    account: str
+    region: str
+    provider: CloudProvider
+
+
+def writable(actor: Actor, account: str, region: str) -> Place:
+    """Raises Refused without WRITE on the account, InvalidValue when account or region is not in use."""
+    row = queries.account_named(account)
+    require(actor, WRITE, row)
+    if region not in row.regions:
+        raise InvalidValue("region", f"{region!r} is not a region of account {account}")
+    return Place(account, region, queries.provider_of(row))
+
+
+def require_execute(actor: Actor, application: str) -> None:
+    """Raises Refused without EXECUTE on the application; on one that does not exist only superusers hold it."""
+    row = Application.objects.select_related("owner_role").filter(name=application).first()
+    if row is not None:
+        require(actor, EXECUTE, row)
+    elif not actor.is_superuser:
+        raise Refused(f"{actor.username} lacks EXECUTE on application {application or '(none)'}.")
