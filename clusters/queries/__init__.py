@@ -7,11 +7,13 @@ tree.py   the clusters of an application as its page shows them
 
 from clusters.queries.live import (
     account_named,
+    accounts_of,
     cluster_of,
     live_cluster,
     live_image,
     live_images,
     live_server_group,
+    packages,
     provider_named,
     provider_of,
 )
@@ -40,6 +42,7 @@ __all__ = [
     "ServerGroupDetail",
     "account_named",
     "accounts_for",
+    "accounts_of",
     "application_for",
     "applications_for",
     "cluster_of",
@@ -53,6 +56,7 @@ __all__ = [
     "live_images",
     "live_server_group",
     "load_balancers_for",
+    "packages",
     "packages_for",
     "provider_named",
     "provider_of",

@@ -32,6 +32,19 @@ def provider_named(account: str) -> CloudProvider:
     return provider_of(account_named(account))
 
 
+def accounts_of(provider: str) -> list[str]:
+    """Names of the accounts in use at a provider."""
+    return list(Account.objects.enabled().filter(provider=provider).values_list("name", flat=True))
+
+
+def packages(account: str) -> list[values.Package]:
+    """What was uploaded to the account's cloud, the latest first; [] where the cloud keeps no packages."""
+    provider = provider_named(account)
+    if not provider.has_packages:
+        return []
+    return sorted(provider.packages.list(), key=lambda package: package.uploaded_at, reverse=True)
+
+
 def live_cluster(account: str, region: str, cluster: str, *, with_destroyed: bool = False) -> list[values.ServerGroup]:
     """The cluster's server groups, newest first, without those being destroyed unless asked."""
     groups = [
