@@ -1,0 +1,121 @@
+"""Load balancers, security groups, packages, images and instances: permission, effect, row, audit."""
+
+import io
+import json
+
+import pytest
+
+from clusters import inventory
+from clusters.core import values
+from clusters.core.values import BakeState, Capacity, InvalidValue
+from clusters.models import Account, Application, AuditEntry, Instance, LoadBalancer, SecurityGroup
+from clusters.operations import images, instances, load_balancers, packages, security_groups
+from clusters.providers.base import Conflict, InvalidRequest, NotFound
+from clusters.providers.memory import MemoryCloud
+from clusters.trust.permissions import Actor, Refused
+from spinnaker_web import demo_package
+
+pytestmark = pytest.mark.django_db
+ACCOUNT, REGION = "main", "local"
+
+
+@pytest.fixture(autouse=True)
+def place(account: Account, shop: Application) -> None:
+    """Every test has the account and the application."""
+
+
+def balancer(name: str = "shop-web", port: int = 8080) -> values.LoadBalancerRequest:
+    return values.LoadBalancerRequest(REGION, name, values.Listener(port))
+
+
+def launched(cloud: MemoryCloud, image: values.Image) -> None:
+    request = values.ServerGroupRequest(REGION, "shop-web-v000", image.id, Capacity(0, 1, 1), ("shop-web",))
+    cloud.server_groups.create(ACCOUNT, request, "t")
+    cloud.advance(2)
+    inventory.refresh(ACCOUNT, REGION)
+
+
+def test_a_load_balancer_comes_changes_and_goes(cloud: MemoryCloud, alice: Actor, image: values.Image) -> None:
+    assert load_balancers.upsert(alice, ACCOUNT, balancer()).address == "127.0.0.1:8080"
+    load_balancers.upsert(alice, ACCOUNT, balancer(port=8081))
+    assert LoadBalancer.objects.get().port == 8081
+    entry = AuditEntry.objects.first()
+    assert entry
+    assert (entry.before["port"], entry.after["listener"]["port"], entry.application) == (8080, 8081, "shop")
+    launched(cloud, image)
+    with pytest.raises(Conflict):
+        load_balancers.delete(alice, ACCOUNT, REGION, "shop-web")
+    cloud.server_groups.destroy(ACCOUNT, REGION, "shop-web-v000")
+    cloud.advance()
+    load_balancers.delete(alice, ACCOUNT, REGION, "shop-web")
+    assert not LoadBalancer.objects.exists()
+
+
+def test_a_load_balancer_needs_a_plain_name_and_the_right(alice: Actor, bob: Actor) -> None:
+    with pytest.raises(InvalidValue, match="loadBalancerName"):
+        load_balancers.upsert(alice, ACCOUNT, balancer("shop.web"))
+    for write in (
+        lambda: load_balancers.upsert(bob, ACCOUNT, balancer()),
+        lambda: load_balancers.delete(bob, ACCOUNT, REGION, "shop-web"),
+        lambda: security_groups.upsert(bob, ACCOUNT, REGION, "shop", ()),
+        lambda: security_groups.delete(bob, ACCOUNT, REGION, "shop"),
+        lambda: packages.put(bob, ACCOUNT, "shop", "1.0", io.BytesIO()),
+        lambda: images.intend_bake(bob, ACCOUNT, values.BakeRequest(REGION, "shop", "1.0")),
+        lambda: instances.intend_terminate(bob, ACCOUNT, REGION, "i-1"),
+    ):
+        with pytest.raises(Refused):
+            write()
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_security_group_comes_and_goes(alice: Actor) -> None:
+    rules = (values.Rule("10.0.0.0/8", 80, 443),)
+    security_groups.upsert(alice, ACCOUNT, REGION, "shop-web", rules, "inside")
+    row = SecurityGroup.objects.get()
+    assert (row.application, row.description, row.rules[0]["to_port"]) == ("shop", "inside", 443)
+    security_groups.delete(alice, ACCOUNT, REGION, "shop-web")
+    assert not SecurityGroup.objects.exists()
+    assert list(AuditEntry.objects.values_list("action", flat=True)) == [
+        "security_group.delete",
+        "security_group.upsert",
+    ]
+    with pytest.raises(InvalidValue):
+        security_groups.upsert(alice, ACCOUNT, REGION, "no name", ())
+
+
+def test_an_upload_becomes_an_image(cloud: MemoryCloud, alice: Actor) -> None:
+    archive = demo_package.build("1.0")
+    package = packages.put(alice, ACCOUNT, "shop", "1.0", io.BytesIO(archive))
+    assert AuditEntry.objects.get().after["sha256"] == package.sha256
+    intent = images.intend_bake(alice, ACCOUNT, values.BakeRequest(REGION, "shop", "1.0"))
+    intent = json.loads(json.dumps(intent))
+    bake = images.start_bake(intent, "t-1")
+    assert images.start_bake(intent, "t-1").id == bake.id
+    cloud.advance(2)
+    done = images.bake(ACCOUNT, REGION, bake.id)
+    assert done.state is BakeState.COMPLETED
+    assert done.image
+    assert done.image.version == "1.0"
+
+
+def test_a_bake_of_what_is_not_there_is_the_providers_word(alice: Actor) -> None:
+    intent = images.intend_bake(alice, ACCOUNT, values.BakeRequest(REGION, "shop", "9.9"))
+    with pytest.raises(InvalidRequest):
+        images.start_bake(intent, "t")
+    with pytest.raises(InvalidValue, match="region"):
+        images.intend_bake(alice, ACCOUNT, values.BakeRequest("mars", "shop", "9.9"))
+
+
+def test_an_instance_is_terminated_and_replaced(cloud: MemoryCloud, alice: Actor, image: values.Image) -> None:
+    load_balancers.upsert(alice, ACCOUNT, balancer())
+    launched(cloud, image)
+    victim = Instance.objects.get().instance_id
+    intent = instances.intend_terminate(alice, ACCOUNT, REGION, victim)
+    instances.terminate(intent)
+    instances.terminate(intent)
+    assert not Instance.objects.exists()
+    cloud.advance(2)
+    inventory.refresh(ACCOUNT, REGION)
+    assert Instance.objects.get().instance_id != victim
+    with pytest.raises(NotFound):
+        instances.intend_terminate(alice, ACCOUNT, REGION, victim)
