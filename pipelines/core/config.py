@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -17,6 +17,9 @@ class JsonConfig(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="allow", frozen=True, coerce_numbers_to_str=True
     )
+
+    #: JSON names that are no mistake although nothing here reads them.
+    also_known: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="before")
     @classmethod

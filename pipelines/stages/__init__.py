@@ -1,4 +1,50 @@
-"""Every stage type by its key, one line each. base.py is what they share; a file holds one type.
+"""Every stage type by its key, one line each. A file holds one type; base.py and parts/ are what they share.
 
 To add one: write the file, add its line here, its panel in templates/pipelines/stages/ and its test.
 """
+
+from __future__ import annotations
+
+from pipelines.core.plan import StageType
+from pipelines.stages.bake import Bake
+from pipelines.stages.create_server_group import CreateServerGroup
+from pipelines.stages.deploy import Deploy
+from pipelines.stages.destroy_server_group import DestroyServerGroup
+from pipelines.stages.determine_target_server_group import DetermineTargetServerGroup
+from pipelines.stages.disable_cluster import DisableCluster
+from pipelines.stages.disable_server_group import DisableServerGroup
+from pipelines.stages.enable_server_group import EnableServerGroup
+from pipelines.stages.find_image import FindImage
+from pipelines.stages.manual_judgment import ManualJudgment
+from pipelines.stages.resize_server_group import ResizeServerGroup
+from pipelines.stages.rollback_cluster import RollbackCluster
+from pipelines.stages.rollback_server_group import RollbackServerGroup
+from pipelines.stages.scale_down_cluster import ScaleDownCluster
+from pipelines.stages.shrink_cluster import ShrinkCluster
+from pipelines.stages.wait import Wait
+
+STAGE_TYPES: dict[str, StageType] = {
+    "bake": Bake(),
+    "createServerGroup": CreateServerGroup(),
+    "deploy": Deploy(),
+    "destroyServerGroup": DestroyServerGroup(),
+    "determineTargetServerGroup": DetermineTargetServerGroup(),
+    "disableCluster": DisableCluster(),
+    "disableServerGroup": DisableServerGroup(),
+    "enableServerGroup": EnableServerGroup(),
+    "findImage": FindImage(),
+    "manualJudgment": ManualJudgment(),
+    "resizeServerGroup": ResizeServerGroup(),
+    "rollbackCluster": RollbackCluster(),
+    "rollbackServerGroup": RollbackServerGroup(),
+    "scaleDownCluster": ScaleDownCluster(),
+    "shrinkCluster": ShrinkCluster(),
+    "wait": Wait(),
+}
+
+_BY_ALIAS = {alias: stage_type for stage_type in STAGE_TYPES.values() for alias in stage_type.aliases}
+
+
+def find(key: str) -> StageType | None:
+    """The stage type of that key or alias."""
+    return STAGE_TYPES.get(key) or _BY_ALIAS.get(key)

@@ -88,7 +88,7 @@ def inherited(context: Mapping[str, Any], *but: str) -> Json:
 
 @contextmanager
 def cloud_errors(left_standing: str = "") -> Iterator[None]:
-    """What the cloud or our own checks refuse becomes StepFailed; `left_standing` is a sentence on what is there now."""
+    """What the cloud or our own checks refuse becomes StepFailed; `left_standing` is a sentence on what remains."""
     after = f" {left_standing}" if left_standing else ""
     try:
         yield

@@ -7,5 +7,6 @@ changes.py       the effect that resizes, disables, enables or destroys a frozen
 target.py        a stage about one server group per region, named or found by its place in the cluster
 cluster_wide.py  a stage about all server groups of a cluster but the few to keep
 launch.py        the cluster map of a deployment
-images.py        which image an earlier stage supplies
+images.py        which image a deployment launches, and which regions need one
+packages.py      which package in which version a bake means
 """

@@ -12,7 +12,6 @@ from typing import Any
 from clusters import queries
 from clusters.core.values import Capacity, Health, ServerGroup
 from clusters.operations import server_groups
-from clusters.providers.base import NotFound
 from pipelines.core.plan import (
     ABSENT,
     Absent,
@@ -27,12 +26,9 @@ from pipelines.core.plan import (
 from pipelines.stages.base import cloud_errors
 from pipelines.stages.parts import pace
 from pipelines.stages.parts.health import PLATFORM
-from pipelines.stages.parts.place import AccountConfig, lock_of
+from pipelines.stages.parts.place import AccountConfig
 
 DONE_WORDS = {"resize": "resized", "disable": "disabled", "enable": "enabled", "destroy": "destroyed"}
-
-#: What is gone needs neither.
-MAY_BE_GONE = ("disable", "destroy")
 
 
 def change_effect(name: str, intend: Callable[[StepView, Any], Intent]) -> Effect:
@@ -52,15 +48,18 @@ def intend_changes(
 ) -> Intent:
     """`kind` of all `names`, which belong to one cluster (needed by its name when there may be no names)."""
     account, region = config.account_name, config.region_names[0]
+    actor, execution_id = step.stage.actor, step.stage.execution_id
     with cloud_errors():
         changes = [
-            server_groups.intend_change(step.stage.actor, kind, account, region, name, capacity) for name in names
+            server_groups.intend_change(actor, kind, account, region, name, capacity, execution_id=execution_id)
+            for name in names
         ]
+    cluster = cluster or queries.cluster_of(names[0])
     request = {
         "kind": kind,
         "account": account,
         "region": region,
-        "cluster": cluster or queries.cluster_of(names[0]),
+        "cluster": cluster,
         "notification": step.name.lower(),
         "capacity": capacity.as_json() if capacity else None,
         "changes": [{"name": name, "change": change} for name, change in zip(names, changes, strict=True)],
@@ -68,27 +67,19 @@ def intend_changes(
         "outputs": outputs or {},
     }
     summary = f"{kind} {', '.join(names)}" if names else f"{kind} nothing"
-    return Intent(request, summary, server_groups.cluster_key(account, region, request["cluster"]))
+    return Intent(request, summary, server_groups.cluster_key(account, region, cluster))
 
 
 def _perform(intent: Intent, step: StepView) -> Outcome:
     request = intent.request
     left = _left(request, step)
     if left:
-        _change(request["kind"], left[0], _standing(request, left))
+        with cloud_errors(_standing(request, left)):
+            server_groups.change(left[0]["change"])
     if len(left) > 1:
         names = ", ".join(item["name"] for item in left[1:])
         return Running(f"{names} to be {DONE_WORDS[request['kind']]}", again_in=0, context=_facts(request, left[1:]))
     return _succeeded(request)
-
-
-def _change(kind: str, item: Json, standing: str) -> None:
-    with cloud_errors(standing):
-        try:
-            server_groups.change(item["change"])
-        except NotFound:
-            if kind not in MAY_BE_GONE:
-                raise
 
 
 def _find(intent: Intent, step: StepView) -> Outcome | Absent:
@@ -105,7 +96,7 @@ def _find(intent: Intent, step: StepView) -> Outcome | Absent:
 
 def _holds(kind: str, group: ServerGroup | None, wanted: Capacity | None) -> bool:
     if group is None or group.is_being_destroyed:
-        return kind in MAY_BE_GONE
+        return kind in server_groups.FINE_WHEN_GONE
     match kind:
         case "resize":
             return group.capacity == wanted
@@ -150,6 +141,3 @@ def _standing(request: Json, left: Sequence[Json]) -> str:
     not_done = ", ".join(item["name"] for item in left)
     before = f"{done} {DONE_WORDS[request['kind']]} before; " if done else ""
     return f"{before}{not_done} may be as it was."
-
-
-__all__ = ["change_effect", "intend_changes", "lock_of", "takes_traffic"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, ValidationInfo, field_validator
 
 from clusters import queries
 from clusters.core.values import ServerGroup
-from clusters.operations import server_groups
 from clusters.providers.base import NotFound
-from pipelines.core.plan import Json
+from pipelines.core.plan import Json, StepFailed
 from pipelines.stages.base import StageConfig, cloud_errors
 
 
@@ -26,15 +27,23 @@ class AccountConfig(StageConfig):
     cloud_provider: str = ""
     cloud_provider_type: str = ""
     region: str = ""
-    regions: tuple[str, ...] = ()
+    regions: tuple[str, ...] = Field(default=(), validate_default=True)
+    needs_region: ClassVar[bool] = True
 
     @field_validator("account")
     @classmethod
     def _one_account(cls, account: str, info: ValidationInfo) -> str:
-        credentials = info.data.get("credentials")
-        if account and credentials and account != credentials:
+        credentials = info.data.get("credentials") or account
+        if account != credentials and "${" not in account + credentials:  # as saved, they may turn out the same
             raise ValueError(f"is {account}, while credentials is {credentials}; they name the same thing")
         return account
+
+    @field_validator("regions")
+    @classmethod
+    def _some_region(cls, regions: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if cls.needs_region and not regions and not info.data.get("region"):
+            raise ValueError("name at least one region")
+        return regions
 
     @property
     def account_name(self) -> str:
@@ -52,12 +61,12 @@ class AccountConfig(StageConfig):
 class ClusterConfig(AccountConfig):
     """A cluster in an account, in one region or several."""
 
-    cluster: str = ""
     moniker: Moniker = Moniker()
+    cluster: str = ""
     #: Sources of health that count ("LoadBalancer", "Platform" alias "Amazon"); empty: do not look at health.
     interesting_health_provider_names: tuple[str, ...] | None = None
     #: Percent of the instances that must be up.
-    target_healthy_deploy_percentage: float = Field(default=100, ge=0, le=100)
+    target_healthy_deploy_percentage: int = Field(default=100, ge=0, le=100)
 
     @property
     def cluster_name(self) -> str:
@@ -89,5 +98,12 @@ def server_group_or_none(account: str, region: str, name: str) -> ServerGroup | 
     return None if group.is_being_destroyed else group
 
 
-def lock_of(account: str, region: str, server_group: str) -> str:
-    return server_groups.cluster_key(account, region, queries.cluster_of(server_group))
+def sole_account(config: AccountConfig) -> str:
+    """The account named, else the only one of the cloud named. Raises StepFailed when that does not say which."""
+    if config.account_name:
+        return config.account_name
+    accounts = queries.accounts_of(config.provider_key)
+    if len(accounts) == 1:
+        return accounts[0]
+    cloud = config.provider_key or "any cloud"
+    raise StepFailed(f"account: say which; there are {len(accounts)} accounts of {cloud}.", field="account")

@@ -1,0 +1,65 @@
+"""Takes a server group out of traffic; its instances keep running."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from clusters.core.values import Health
+from pipelines.core.plan import Intent, Observe, Outcome, Running, StepFailed, StepSpec, StepView, Succeeded
+from pipelines.stages.parts import health, pace
+from pipelines.stages.parts.changes import change_effect, intend_changes, takes_traffic
+from pipelines.stages.parts.place import server_group_or_none
+from pipelines.stages.parts.target import TargetConfig, TargetStage, names_of, target_group, target_name
+
+
+class Config(TargetConfig):
+    #: Percent of the instances to take out; only 100 is known here.
+    desired_percentage: int = Field(default=100, ge=1, le=100)
+    #: Ours: the server group that is to carry the traffic; disabling is refused unless it is healthy.
+    replaced_by: str = ""
+
+
+def _intend(step: StepView, config: Config) -> Intent:
+    if config.desired_percentage < 100:
+        raise StepFailed("desiredPercentage: a server group is disabled as a whole.", field="desiredPercentage")
+    name = target_name(config, step.stage)
+    _check_replacement(config, name)
+    return intend_changes(step, config, "disable", [name], context=names_of(name))
+
+
+def _check_replacement(config: Config, name: str) -> None:
+    if not config.replaced_by:
+        return
+    replacement = server_group_or_none(config.account_name, config.region_names[0], config.replaced_by)
+    if replacement is None:
+        raise StepFailed(f"Refused to disable {name}: {config.replaced_by} is gone. Nothing was changed.")
+    health.require_healthy(replacement, config, f"Refused to disable {name}")
+
+
+def _wait_for_down(step: StepView, config: Config) -> Outcome:
+    group = target_group(config, step)
+    if group is None or not takes_traffic(group, Health.UP, Health.STARTING, Health.DRAINING):
+        return Succeeded(note="No load balancer sends traffic to it")
+    return Running(f"connections of {group.name} to drain", again_in=pace.again_for_health(step))
+
+
+def _wait_for_disabled(step: StepView, config: Config) -> Outcome:
+    group = target_group(config, step)
+    if group is None or group.is_disabled:
+        return Succeeded()
+    return Running(f"{group.name} to be reported as disabled", again_in=pace.again_in(step))
+
+
+class DisableServerGroup(TargetStage):
+    key: ClassVar[str] = "disableServerGroup"
+    label: ClassVar[str] = "Disable server group"
+    Config = Config
+
+    def work(self, config: Any) -> tuple[StepSpec, ...]:
+        return (
+            change_effect("disableServerGroup", _intend),
+            Observe("waitForDownInstances", _wait_for_down, pace.HEALTH_WAIT),
+            Observe("waitForServerGroupDisabled", _wait_for_disabled, pace.CLUSTER_WAIT, is_timeout_overridable=False),
+        )

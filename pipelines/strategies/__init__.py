@@ -1,0 +1,22 @@
+"""What becomes of the other server groups of a cluster once a new one is healthy. base.py is what a strategy answers.
+
+To add one: write the file, add its line here, add its Options to Launch (stages/parts/launch.py) and write its test.
+"""
+
+from __future__ import annotations
+
+from pipelines.strategies.base import Strategy
+from pipelines.strategies.highlander import Highlander
+from pipelines.strategies.none import NoStrategy
+from pipelines.strategies.red_black import RedBlack
+
+STRATEGIES: dict[str, Strategy] = {
+    "": NoStrategy(),
+    "highlander": Highlander(),
+    "redblack": RedBlack(),
+}
+
+
+def find(key: str) -> Strategy:
+    """The strategy of that key in any case; an unknown one does nothing, as in Spinnaker."""
+    return STRATEGIES.get(key.lower(), STRATEGIES[""])
