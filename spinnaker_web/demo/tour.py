@@ -1,4 +1,4 @@
-"""The main job by itself: traffic from before the bake until the old version is gone, a person's answer, the verdict."""
+"""The main job by itself: traffic from before the bake to the end of the old version, an answer, the verdict."""
 
 from __future__ import annotations
 

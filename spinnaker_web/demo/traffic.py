@@ -1,4 +1,4 @@
-"""Clients that ask through a load balancer without a pause: half keep their connection, half open a new one each time."""
+"""Clients that ask through a load balancer without a pause: half keep their connection, half always open a new one."""
 
 from __future__ import annotations
 
