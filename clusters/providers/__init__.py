@@ -8,9 +8,12 @@ watched.py the view that `get_provider` hands out: every call passes a crash poi
 from __future__ import annotations
 
 from clusters.providers.base import CloudProvider
+from clusters.providers.local.cloud import LocalCloud
 from clusters.providers.watched import watch
 
-PROVIDERS: dict[str, CloudProvider] = {}
+PROVIDERS: dict[str, CloudProvider] = {
+    "local": LocalCloud(),
+}
 
 
 def get_provider(key: str) -> CloudProvider:

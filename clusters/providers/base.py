@@ -3,7 +3,7 @@
 A provider takes and returns values (clusters.core.values), never rows. Every mutating call is safe to repeat with the
 same token: at most one resource comes of it, and `find`-style reads tell after a crash whether it happened. No mutating
 call lasts longer than CALL_SECONDS; longer work is started by one call and followed by reads (an upload lasts as
-long as its bytes take). `account` is the account's name. tests/contracts/test_cloud_provider.py is this text as a suite.
+long as its bytes take). `account` is its name. tests/contracts/test_cloud_provider.py is this text as a suite.
 """
 
 from __future__ import annotations

@@ -1,1 +1,11 @@
-"""The one-host cloud: processes on this machine behind HAProxy. children.py supervises processes, also for `up`."""
+"""The one-host cloud: processes on this machine behind HAProxy, run by an agent that this client talks to.
+
+client.py                 HTTP over the agent's socket, errors of the contract
+server_groups.py …        the contract's parts, a call each
+archive.py                what a package archive may hold (docs/packages.md)
+children.py               supervision of processes, also for `up`
+agent/                    the cloud itself; imports none of the client
+"""
+
+#: The one region of this cloud.
+REGION = "local"

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from clusters.core.values import Health, HealthReport, Image
+from clusters.providers import base
 from clusters.providers.base import ProviderError, Unavailable
 from clusters.providers.memory import parts
 from clusters.providers.memory.faults import Call, Fault, Script
@@ -29,12 +30,12 @@ class MemoryCloud:
     ) -> None:
         self.world = World(regions, is_auto=auto, lag=lag, clock=clock)
         self._script = Script()
-        self.server_groups = parts.ServerGroups(self.world, self._script)
-        self.instances = parts.Instances(self.world, self._script)
-        self.images = parts.Images(self.world, self._script)
-        self.load_balancers = parts.LoadBalancers(self.world, self._script)
-        self.security_groups = parts.SecurityGroups(self.world, self._script)
-        self.packages = parts.Packages(self.world, self._script)
+        self.server_groups: base.ServerGroups = parts.ServerGroups(self.world, self._script)
+        self.instances: base.Instances = parts.Instances(self.world, self._script)
+        self.images: base.Images = parts.Images(self.world, self._script)
+        self.load_balancers: base.LoadBalancers = parts.LoadBalancers(self.world, self._script)
+        self.security_groups: base.SecurityGroups = parts.SecurityGroups(self.world, self._script)
+        self.packages: base.Packages = parts.Packages(self.world, self._script)
 
     def regions(self, account: str) -> list[str]:
         return list(self.world.regions)

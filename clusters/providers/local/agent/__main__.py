@@ -1,0 +1,123 @@
+"""Starts the agent: one per data folder. SIGTERM stops every instance and HAProxy; SIGKILL stops only the agent.
+
+SPINNAKER_AGENT_TOKEN   what clients show
+SPINNAKER_LB_BIND       address the load balancers listen on (127.0.0.1)
+SPINNAKER_LAUNCHER_PID  process whose end is the end of everything; without it, ten seconds without an agent are
+SPINNAKER_HIDE          further folders (colon list) that instances must not see where they run in a namespace
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import IO
+
+import uvicorn
+
+from clusters.providers.local.agent import isolation, layout, web
+from clusters.providers.local.agent.balancing import Balancing
+from clusters.providers.local.agent.fleet import Fleet
+from clusters.providers.local.agent.haproxy import HAProxy
+from clusters.providers.local.agent.images import Images
+from clusters.providers.local.agent.instances import Instances
+from clusters.providers.local.agent.launching import Launching
+from clusters.providers.local.agent.layout import Layout
+from clusters.providers.local.agent.load_balancers import LoadBalancers
+from clusters.providers.local.agent.packages import Packages
+from clusters.providers.local.agent.processes import Processes
+from clusters.providers.local.agent.security_groups import SecurityGroups
+from clusters.providers.local.agent.server_groups import ServerGroups
+from clusters.providers.local.agent.store import Store
+
+#: Given to instances before they are killed at an orderly stop, which in all must take less than 5 s.
+GRACE_SECONDS = 3.0
+
+
+class Agent:
+    def __init__(self, folders: Layout, bind: str, hidden: list[Path]) -> None:
+        self.store = Store(folders.database)
+        self.processes = Processes(folders.sockets / "keeper.sock", folders.logs / "keeper.log")
+        kind = isolation.best(folders.instances, hidden)
+        if kind is isolation.Isolation.NONE:
+            logging.getLogger(__name__).warning("Instances run with the agent's own rights: this host allows no less.")
+        self.launching = Launching(folders, self.processes, kind, hidden)
+        self.balancing = Balancing(self.store, HAProxy(folders, self.processes), bind)
+        self.fleet = Fleet(self.store, self.processes, self.launching, self.balancing)
+        self.packages = Packages(self.store, folders.packages)
+        self.images = Images(self.store, self.packages, folders.images)
+
+    def parts(self) -> dict[str, object]:
+        return {
+            "server_groups": ServerGroups(self.store, self.fleet),
+            "instances": Instances(self.store, self.fleet, self.launching),
+            "images": self.images,
+            "load_balancers": LoadBalancers(self.store, self.fleet, self.balancing),
+            "security_groups": SecurityGroups(self.store, self.balancing),
+            "packages": self.packages,
+        }
+
+    def facts(self) -> dict[str, str]:
+        return {"status": "ok", "isolation": self.launching.isolation.value}
+
+    def start(self) -> None:
+        self.processes.connect()
+        self.fleet.start()
+        self.images.start()
+
+    def stop(self) -> None:
+        self.images.stop()
+        self.fleet.stop()
+        self.processes.end(GRACE_SECONDS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="agent", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--socket", type=Path, required=True)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    os.umask(0o077)
+    token = os.environ.get("SPINNAKER_AGENT_TOKEN", "")
+    if not token:
+        sys.exit("SPINNAKER_AGENT_TOKEN is not set.")
+    folders = layout.make(options.data)
+    lock = _lock(folders)
+    hidden = [folders.data, *(Path(path) for path in os.environ.get("SPINNAKER_HIDE", "").split(":") if path)]
+    agent = Agent(folders, os.environ.get("SPINNAKER_LB_BIND", "127.0.0.1"), hidden)
+    agent.start()
+    try:
+        asyncio.run(_serve(agent, options.socket, token))
+    finally:
+        agent.stop()
+        options.socket.unlink(missing_ok=True)
+        lock.close()
+
+
+async def _serve(agent: Agent, path: Path, token: str) -> None:
+    """Until SIGTERM or SIGINT."""
+    app = web.application(agent.parts(), agent.packages, token, agent.facts)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
+    await uvicorn.Server(config).serve(sockets=[listener])
+
+
+def _lock(folders: Layout) -> IO[str]:
+    """Held as long as the process lives."""
+    lock = folders.lock.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit(f"Another agent works in {folders.data}.")
+    return lock
+
+
+main()

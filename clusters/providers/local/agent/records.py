@@ -1,0 +1,101 @@
+"""What the agent remembers beyond the contract's values. Images, packages and security groups are kept as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from clusters.core.values import (
+    BakeRequest,
+    BakeState,
+    Capacity,
+    HealthCheck,
+    Image,
+    Listener,
+    LoadBalancerRequest,
+    Process,
+    ServerGroupRequest,
+)
+
+
+def path_key(account: str, region: str, name: str) -> str:
+    """The key of what has a name in an account and region. Names hold no slash."""
+    return f"{account}/{region}/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A server group. `request` holds what never changes; `id` names its folder, `uid` is the user of its instances."""
+
+    id: str
+    uid: int
+    account: str
+    request: ServerGroupRequest
+    token: str
+    image: Image
+    capacity: Capacity
+    suspended: frozenset[str]
+    created_at: datetime
+    is_being_destroyed: bool = False
+
+    @property
+    def key(self) -> str:
+        return path_key(self.account, self.request.region, self.request.name)
+
+    @property
+    def balancer_keys(self) -> tuple[str, ...]:
+        return tuple(path_key(self.account, self.request.region, name) for name in self.request.load_balancers)
+
+    def runs(self, process: Process) -> bool:
+        return process not in self.suspended
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An instance. `is_registered`: its load balancers should send traffic; `is_leaving`: it drains, stops and goes."""
+
+    id: str
+    group: str
+    port: int
+    launched_at: datetime
+    is_registered: bool
+    is_leaving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Balancer:
+    """A load balancer; its listener has the real port. `number` names it in HAProxy."""
+
+    number: int
+    account: str
+    request: LoadBalancerRequest
+    created_at: datetime
+
+    @property
+    def key(self) -> str:
+        return path_key(self.account, self.request.region, self.request.name)
+
+    @property
+    def backend(self) -> str:
+        return f"lb{self.number}"
+
+    @property
+    def listener(self) -> Listener:
+        return self.request.listener
+
+    @property
+    def check(self) -> HealthCheck:
+        return self.request.health_check
+
+
+@dataclass(frozen=True, slots=True)
+class Baking:
+    """A bake by its token; `image_id` when it is completed, `message` when it failed."""
+
+    id: str
+    account: str
+    request: BakeRequest
+    state: BakeState
+    image_id: str = ""
+    was_baked_before: bool = False
+    message: str = ""

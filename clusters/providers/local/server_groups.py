@@ -1,0 +1,43 @@
+"""Server groups by way of the agent."""
+
+from __future__ import annotations
+
+import builtins
+
+from clusters.core.values import Capacity, ServerGroup, ServerGroupRequest
+from clusters.providers.local.client import Client
+
+
+class ServerGroups:
+    def __init__(self, client: Client) -> None:
+        self._call = client.call
+
+    def list(self, account: str, region: str) -> builtins.list[ServerGroup]:
+        return self._call("server_groups/list", builtins.list[ServerGroup], account=account, region=region)
+
+    def get(self, account: str, region: str, name: str) -> ServerGroup:
+        return self._call("server_groups/get", ServerGroup, account=account, region=region, name=name)
+
+    def create(self, account: str, request: ServerGroupRequest, token: str) -> ServerGroup:
+        return self._call("server_groups/create", ServerGroup, account=account, request=request, token=token)
+
+    def resize(self, account: str, region: str, name: str, capacity: Capacity) -> None:
+        self._change("resize", account, region, name, capacity=capacity)
+
+    def disable(self, account: str, region: str, name: str) -> None:
+        self._change("disable", account, region, name)
+
+    def enable(self, account: str, region: str, name: str) -> None:
+        self._change("enable", account, region, name)
+
+    def suspend(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
+        self._change("suspend", account, region, name, processes=processes)
+
+    def resume(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
+        self._change("resume", account, region, name, processes=processes)
+
+    def destroy(self, account: str, region: str, name: str) -> None:
+        self._change("destroy", account, region, name)
+
+    def _change(self, method: str, account: str, region: str, name: str, **arguments: object) -> None:
+        self._call(f"server_groups/{method}", type(None), account=account, region=region, name=name, **arguments)
