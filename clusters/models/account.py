@@ -10,14 +10,23 @@ from clusters.trust.permissions import Actor, Authorization
 
 class AccountQuerySet(models.QuerySet["Account"]):
     def visible_to(self, actor: Actor) -> AccountQuerySet:
-        """Those the actor may READ: granted to one of their roles."""
-        if actor.is_superuser:
-            return self
-        granted = AccountPermission.objects.filter(role__name__in=actor.roles)
-        return self.filter(pk__in=granted.values("account"))
+        """Those the actor may READ."""
+        return self._granted(actor, Authorization.READ)
+
+    def writable_by(self, actor: Actor) -> AccountQuerySet:
+        """Those the actor may deploy into."""
+        return self._granted(actor, Authorization.WRITE)
 
     def enabled(self) -> AccountQuerySet:
         return self.filter(is_enabled=True)
+
+    def _granted(self, actor: Actor, authorization: Authorization) -> AccountQuerySet:
+        if actor.is_superuser:
+            return self
+        granted = AccountPermission.objects.filter(
+            role__name__in=actor.roles, authorization__in=authorization.granted_by
+        )
+        return self.filter(pk__in=granted.values("account"))
 
 
 class Account(models.Model):
