@@ -95,12 +95,12 @@ class Stack:
         command = self._parts.prepare(writer)
         child = Child(command)
         os.close(writer)
-        try:
-            with open(reader) as output:
+        with open(reader) as output:
+            try:
                 welcome = await asyncio.to_thread(output.read)
-            code = child.wait(grace_seconds=1)
-        finally:
-            child.stop(grace_seconds=1)
+                code = child.wait(grace_seconds=1)
+            finally:
+                child.stop(grace_seconds=1)  # which also ends the reading, when we are the ones who were stopped
         if code:
             self._say(welcome)
             raise StartError(f"The database could not be prepared. {last_words(command.log)}")
