@@ -1,11 +1,15 @@
 """What must be there before the site is shown: tables, an administrator, seeded data. One process loads Django once."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
+
+from spinnaker_web.embedded.probe import answers
 
 
 class Command(BaseCommand):
@@ -20,19 +24,27 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self._wait_for_the_database(options["patience"])
-        call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
-        call_command("ensure_admin", stdout=self.stdout, skip_checks=True)
-        call_command("seed", stdout=self.stderr, skip_checks=True)
+        patience_seconds = options["patience"]
+        self._wait_for(self._missing_database, patience_seconds)
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("ensure_admin", stdout=self.stdout)
+        self._wait_for(self._missing_cloud, patience_seconds)
+        call_command("seed", stdout=self.stderr)
 
-    def _wait_for_the_database(self, patience_seconds: float) -> None:
+    def _wait_for(self, missing: Callable[[], str], patience_seconds: float) -> None:
         deadline = time.monotonic() + patience_seconds
-        while True:
-            try:
-                connection.ensure_connection()
-                return
-            except OperationalError as error:
-                if time.monotonic() > deadline:
-                    reason = str(error).strip().splitlines()[-1]
-                    raise CommandError(f"The database of DATABASE_URL does not answer: {reason}") from None
-                time.sleep(0.02)
+        while sentence := missing():
+            if time.monotonic() > deadline:
+                raise CommandError(sentence)
+            time.sleep(0.02)
+
+    def _missing_database(self) -> str:
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            return f"The database of DATABASE_URL does not answer: {str(error).strip().splitlines()[-1]}"
+        return ""
+
+    def _missing_cloud(self) -> str:
+        is_there = answers(settings.AGENT_SOCKET, token=settings.AGENT_TOKEN)
+        return "" if is_there else f"The local cloud does not answer on {settings.AGENT_SOCKET}."
