@@ -137,11 +137,6 @@ def _for_a_person(stage: StageFacts, step: StepFacts, now: datetime, judges: Jud
     return f"{start}, {until(step.deadline, now)}. Without an answer {otherwise(stage.context)}."
 
 
-def queued(ahead: str) -> str:
-    """Of an execution that has not begun; `ahead` names the one that must end first, or is empty."""
-    return f"Waiting for {ahead} of the same pipeline to end." if ahead else "Waiting for a worker to take it up."
-
-
 def being_cancelled(by: str) -> str:
     return f"{by or 'Somebody'} cancelled it: what is under way is ended first."
 

@@ -1,0 +1,57 @@
+"""Start a pipeline: its parameters with defaults and choices, or with the values of an earlier execution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from clusters.trust.permissions import EXECUTE, require
+from pipelines import operations
+from pipelines.core.definition import read
+from pipelines.forms import StartForm
+from pipelines.models import Execution, Pipeline
+from pipelines.queries import whole
+from pipelines.views.parts import pipeline_or_404
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def start(request: HttpRequest, app: str, pk: str) -> HttpResponse:
+    """`?like=<execution>` fills in what that one was started with."""
+    pipeline = pipeline_or_404(request.actor, app, pk)
+    require(request.actor, EXECUTE, pipeline.application)
+    spec = read(pipeline.document)
+    if request.method == "POST":
+        form = StartForm(spec.parameters, request.POST)
+        if form.is_valid():
+            try:
+                note = form.cleaned_data["note"]
+                execution = operations.start(request.actor, pipeline, parameters=form.parameters, note=note)
+                return redirect("pipelines:execution", execution.ulid)
+            except operations.InvalidInput as error:
+                form.add_problems(error.problems)
+    else:
+        form = StartForm(spec.parameters, earlier=_values_of(request, pipeline))
+    context = {
+        "application": pipeline.application,
+        "tab": "pipelines",
+        "pipeline": pipeline,
+        "form": form,
+        "alert": pipeline.document.get("manualStartAlert"),
+        "open": list(
+            Execution.objects.open().filter(pipeline=pipeline).only("id", "number", "name").order_by("-id")[:5]
+        ),
+    }
+    return render(request, "pipelines/start.html", context, status=422 if form.errors else 200)
+
+
+def _values_of(request: HttpRequest, pipeline: Pipeline) -> dict[str, Any]:
+    """Parameters of an earlier execution of this pipeline; {} when there is none such."""
+    try:
+        earlier = whole.find(request.actor, request.GET.get("like", ""))
+    except Execution.DoesNotExist:
+        return {}
+    values = earlier.trigger.get("parameters") if earlier.pipeline_id == pipeline.pk else {}
+    return values if isinstance(values, dict) else {}
