@@ -48,7 +48,7 @@ def refresh(account: str, region: str) -> frozenset[str]:
     try:
         report = _read(account, region)
     except (ProviderError, InvalidValue) as error:
-        _note_failure(account, region, error.message)
+        note_failure(account, region, error.message)
         return frozenset()
     with transaction.atomic():
         place = Place(account, region, timezone.now())
@@ -124,8 +124,8 @@ def _applications(rows: Iterable[ServerGroup | LoadBalancer | SecurityGroup]) ->
     return frozenset(row.application for row in rows if row.application)
 
 
-def _note_failure(account: str, region: str, error: str) -> None:
-    """Keeps refreshed_at: it tells how old the rows are."""
+def note_failure(account: str, region: str, error: str) -> None:
+    """The rows could not be read anew; refreshed_at stays, since it tells how old they are."""
     Freshness.objects.bulk_create(
         [Freshness(account_id=account, region=region, error=error)],
         update_conflicts=True,

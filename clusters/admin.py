@@ -1,0 +1,152 @@
+"""For administrators: accounts, applications and who may do what. What providers or the audit wrote is only to read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from clusters.models import (
+    Account,
+    AccountPermission,
+    Application,
+    ApplicationPermission,
+    AuditEntry,
+    Freshness,
+    Image,
+    Instance,
+    LoadBalancer,
+    NameReservation,
+    OpLock,
+    SecurityGroup,
+    ServerGroup,
+)
+from clusters.trust import audit
+from clusters.trust.permissions import actor_of
+
+
+class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What an administrator changes here is in the audit like any other change."""
+
+    actions = None  # deleting many at once runs outside of a transaction, so it could not be audited
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        self._audit(request, obj, "create", message)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        self._audit(request, obj, "update", message)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for obj in queryset:
+            self._audit(request, obj, "delete", None)
+        return super().log_deletions(request, queryset)
+
+    def _audit(self, request: HttpRequest, obj: Model, verb: str, message: Any) -> None:
+        application = obj.name if isinstance(obj, Application) else None
+        action = f"{obj._meta.model_name}.{verb}"
+        after = {"changes": message} if message else None
+        audit.record(actor_of(request.user, via="admin"), action, obj, after=after, application=application)
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ApplicationPermissionInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = ApplicationPermission
+    extra = 0
+
+
+class AccountPermissionInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = AccountPermission
+    extra = 0
+
+
+@admin.register(Application)
+class ApplicationAdmin(AuditedAdmin):
+    list_display = ["name", "owner_role", "owner_email", "created_at"]
+    list_select_related = ["owner_role"]
+    search_fields = ["name", "owner_email", "description"]
+    inlines = [ApplicationPermissionInline]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return ["name", "version"] if obj else ["version"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False  # its own page does that, once no server group is left
+
+    def save_model(self, request: HttpRequest, obj: Application, form: Any, change: bool) -> None:
+        obj.version += change
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(Account)
+class AccountAdmin(AuditedAdmin):
+    list_display = ["name", "provider", "regions", "is_enabled"]
+    list_filter = ["provider", "is_enabled"]
+    search_fields = ["name"]
+    inlines = [AccountPermissionInline]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return ["name"] if obj else []
+
+
+@admin.register(ServerGroup)
+class ServerGroupAdmin(ReadOnlyAdmin):
+    list_display = ["name", "account", "region", "image_name", "up", "desired_size", "is_disabled", "created_at"]
+    list_filter = ["account", "region", "is_disabled"]
+    list_select_related = ["account"]
+    search_fields = ["name", "application", "image_name", "version"]
+
+
+@admin.register(Instance)
+class InstanceAdmin(ReadOnlyAdmin):
+    list_display = ["instance_id", "server_group", "account", "region", "health", "address"]
+    list_filter = ["health", "account"]
+    list_select_related = ["account", "server_group"]
+    search_fields = ["instance_id", "server_group__name", "address"]
+
+
+@admin.register(LoadBalancer, SecurityGroup, Image)
+class InventoryAdmin(ReadOnlyAdmin):
+    list_display = ["name", "account", "region", "changed_at"]
+    list_filter = ["account", "region"]
+    list_select_related = ["account"]
+    search_fields = ["name"]
+
+
+@admin.register(Freshness)
+class FreshnessAdmin(ReadOnlyAdmin):
+    list_display = ["account", "region", "refreshed_at", "error"]
+    list_select_related = ["account"]
+
+
+@admin.register(NameReservation)
+class NameReservationAdmin(ReadOnlyAdmin):
+    list_display = ["name", "account", "region", "token", "created_at"]
+    search_fields = ["name", "token"]
+
+
+@admin.register(OpLock)
+class OpLockAdmin(ReadOnlyAdmin):
+    list_display = ["key", "owner", "summary", "acquired_at"]
+    search_fields = ["key", "owner"]
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ["at", "actor", "via", "action", "object_type", "object_id", "application", "result"]
+    list_filter = ["via", "object_type"]
+    search_fields = ["actor", "action", "object_id", "application", "execution_id"]
+    date_hierarchy = "at"
