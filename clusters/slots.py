@@ -9,22 +9,54 @@ Who fills a slot may know everybody; this package knows nobody.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from clusters import inventory
+from clusters.core.looks import Look
 
 Filler = Callable[..., Any]
 
 SLOTS: dict[str, list[Filler]] = {
-    # (request, ServerGroup row) -> list of actions to offer
+    # (request, Application row, ServerGroup row) -> list[Action] to offer
     "server_group.actions": [],
-    # (request, ServerGroup row) -> what was lately done to it
+    # (request, Application row, ServerGroup row) -> list[Note] of what was lately done to it
     "server_group.recent": [],
-    # (request, application, cluster name) -> badges
+    # (request, Application row) -> dict of cluster name to Badge; asked once a page
     "cluster.badges": [],
+    # (request) -> list[Note] of what needs a person, besides unhealthy server groups
+    "applications.needs": [],
     # (frozenset of application names), after commit
     "inventory.changed": inventory.listeners,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A button that leads to `url`; one that is risky comes last and in red."""
+
+    label: str
+    url: str
+    is_risky: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    look: Look
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One line: what it is about, a sentence on it, and where to go."""
+
+    look: Look
+    title: str
+    sentence: str
+    url: str
+    verb: str = "Show"
+    at: datetime | None = None
 
 
 def fill(name: str, filler: Filler) -> None:

@@ -26,10 +26,12 @@ from clusters.queries.pages import (
     images_for,
     instance_for,
     instance_log,
+    instances_for,
     load_balancers_for,
     packages_for,
     security_groups_for,
     server_group_detail,
+    server_groups_for,
 )
 from clusters.queries.tree import AccountNode, ClusterFilter, ClusterNode, ClusterTree, RegionNode, cluster_tree
 
@@ -51,6 +53,7 @@ __all__ = [
     "images_for",
     "instance_for",
     "instance_log",
+    "instances_for",
     "live_cluster",
     "live_image",
     "live_images",
@@ -62,4 +65,5 @@ __all__ = [
     "provider_of",
     "security_groups_for",
     "server_group_detail",
+    "server_groups_for",
 ]

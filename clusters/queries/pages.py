@@ -81,10 +81,17 @@ def server_group_detail(
     )
 
 
+def instances_for(actor: Actor, application: Application) -> QuerySet[Instance]:
+    """With their server groups."""
+    return Instance.objects.filter(server_group__in=server_groups_for(actor, application)).select_related(
+        "server_group"
+    )
+
+
 def instance_for(actor: Actor, application: Application, account: str, region: str, instance_id: str) -> Instance:
     """With its server group. Raises Instance.DoesNotExist."""
-    visible = Instance.objects.filter(server_group__in=server_groups_for(actor, application))
-    return visible.select_related("server_group").get(account_id=account, region=region, instance_id=instance_id)
+    visible = instances_for(actor, application)
+    return visible.get(account_id=account, region=region, instance_id=instance_id)
 
 
 def instance_log(instance: Instance) -> str:

@@ -1,0 +1,118 @@
+"""Firewalls (security groups) of an application: list, one, create, edit rules, delete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from clusters import queries
+from clusters.forms import SecurityGroupForm
+from clusters.models import Application, LoadBalancer, SecurityGroup, ServerGroup
+from clusters.operations import security_groups
+from clusters.views.parts import answer, application_or_404, told_in, unseen_is_404, writable_accounts
+
+form_methods = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@dataclass(slots=True)
+class Shown:
+    """With what is behind it, as far as it belongs to the application."""
+
+    firewall: SecurityGroup
+    server_groups: list[ServerGroup] = field(default_factory=list)
+    load_balancers: list[LoadBalancer] = field(default_factory=list)
+
+
+@require_safe
+def firewall_list(request: HttpRequest, application: str) -> HttpResponse:
+    row = application_or_404(request, application)
+    found = list(queries.security_groups_for(request.actor, row).order_by("account_id", "region", "name"))
+    context = {
+        **_frame(request, row),
+        "rows": _shown(request, row, found),
+        "can_edit": writable_accounts(request).exists(),
+    }
+    return answer(request, "clusters/firewall_list.html", context, "clusters/_firewalls.html")
+
+
+@require_safe
+def firewall(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
+    row = application_or_404(request, application)
+    found = _find(request, row, account, region, name)
+    context = {
+        **_frame(request, row),
+        "shown": _shown(request, row, [found])[0],
+        "can_edit": writable_accounts(request).filter(name=account).exists(),
+    }
+    return answer(request, "clusters/firewall_detail.html", context, "clusters/_firewall.html")
+
+
+@form_methods
+def firewall_new(request: HttpRequest, application: str) -> HttpResponse:
+    row = application_or_404(request, application)
+    return _edit(request, row, None)
+
+
+@form_methods
+def firewall_edit(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
+    row = application_or_404(request, application)
+    return _edit(request, row, _find(request, row, account, region, name))
+
+
+@form_methods
+def firewall_delete(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
+    row = application_or_404(request, application)
+    found = _find(request, row, account, region, name)
+    context: dict[str, Any] = {**_frame(request, row), "shown": _shown(request, row, [found])[0], "problems": []}
+    if request.method != "POST":
+        return render(request, "clusters/firewall_delete.html", context)
+    with told_in(context["problems"]):
+        security_groups.delete(request.actor, account, region, name)
+        messages.success(request, f"Firewall {name} is deleted.")
+        return redirect("clusters:firewalls", row.name)
+    return render(request, "clusters/firewall_delete.html", context, status=409)
+
+
+def _edit(request: HttpRequest, application: Application, firewall: SecurityGroup | None) -> HttpResponse:
+    initial = {"name": application.name}
+    form = SecurityGroupForm(request.POST or None, actor=request.actor, existing=firewall, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        with told_in(form, {"region": "place", "account": "place"}):
+            made = security_groups.upsert(
+                request.actor, form.account, form.region, given["name"], given["rules"], given["description"]
+            )
+            return redirect("clusters:firewall", application.name, form.account, form.region, made.name)
+    context = {**_frame(request, application), "form": form, "firewall": firewall}
+    return render(request, "clusters/firewall_form.html", context, status=422 if form.errors else 200)
+
+
+def _find(request: HttpRequest, application: Application, account: str, region: str, name: str) -> SecurityGroup:
+    with unseen_is_404():
+        rows = queries.security_groups_for(request.actor, application)
+        return rows.get(account_id=account, region=region, name=name)
+
+
+def _frame(request: HttpRequest, application: Application) -> dict[str, Any]:
+    freshness = list(queries.freshness_for(request.actor))
+    return {"application": application, "tab": "firewalls", "freshness": freshness}
+
+
+def _shown(request: HttpRequest, application: Application, firewalls: list[SecurityGroup]) -> list[Shown]:
+    groups = list(queries.server_groups_for(request.actor, application))
+    balancers = list(queries.load_balancers_for(request.actor, application))
+    return [Shown(row, _behind(row, groups), _behind(row, balancers)) for row in firewalls]
+
+
+def _behind(firewall: SecurityGroup, rows: list[Any]) -> list[Any]:
+    return [
+        row
+        for row in rows
+        if (row.account_id, row.region) == (firewall.account_id, firewall.region)
+        and firewall.group_id in row.security_groups
+    ]

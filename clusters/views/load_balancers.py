@@ -1,0 +1,132 @@
+"""Load balancers of an application: list, one with its targets, create, change, delete."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from clusters import queries
+from clusters.forms import LoadBalancerForm
+from clusters.models import Application, Instance, LoadBalancer, ServerGroup
+from clusters.operations import load_balancers
+from clusters.views.parts import answer, application_or_404, told_in, unseen_is_404, writable_accounts
+
+form_methods = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An instance as its load balancer sees it."""
+
+    instance_id: str
+    health: str
+    reports: list[dict[str, str]]
+
+
+@dataclass(slots=True)
+class Shown:
+    balancer: LoadBalancer
+    #: Targets by the server group they belong to.
+    groups: list[tuple[ServerGroup, list[Target]]] = field(default_factory=list)
+
+    @property
+    def up(self) -> int:
+        return sum(member["health"] == "Up" for member in self.balancer.members)
+
+
+@require_safe
+def load_balancer_list(request: HttpRequest, application: str) -> HttpResponse:
+    row = application_or_404(request, application)
+    found = list(queries.load_balancers_for(request.actor, row).order_by("account_id", "region", "name"))
+    context = {
+        **_frame(request, row),
+        "rows": _shown(request, row, found),
+        "can_edit": writable_accounts(request).exists(),
+    }
+    return answer(request, "clusters/load_balancer_list.html", context, "clusters/_load_balancers.html")
+
+
+@require_safe
+def load_balancer(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
+    row = application_or_404(request, application)
+    balancer = _find(request, row, account, region, name)
+    context = {
+        **_frame(request, row),
+        "shown": _shown(request, row, [balancer])[0],
+        "can_edit": writable_accounts(request).filter(name=account).exists(),
+    }
+    return answer(request, "clusters/load_balancer_detail.html", context, "clusters/_load_balancer.html")
+
+
+@form_methods
+def load_balancer_new(request: HttpRequest, application: str) -> HttpResponse:
+    row = application_or_404(request, application)
+    return _edit(request, row, None)
+
+
+@form_methods
+def load_balancer_edit(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
+    row = application_or_404(request, application)
+    return _edit(request, row, _find(request, row, account, region, name))
+
+
+@form_methods
+def load_balancer_delete(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
+    row = application_or_404(request, application)
+    balancer = _find(request, row, account, region, name)
+    context: dict[str, Any] = {**_frame(request, row), "shown": _shown(request, row, [balancer])[0], "problems": []}
+    if request.method != "POST":
+        return render(request, "clusters/load_balancer_delete.html", context)
+    with told_in(context["problems"]):
+        load_balancers.delete(request.actor, account, region, name)
+        messages.success(request, f"Load balancer {name} is deleted.")
+        return redirect("clusters:load_balancers", row.name)
+    return render(request, "clusters/load_balancer_delete.html", context, status=409)
+
+
+def _edit(request: HttpRequest, application: Application, balancer: LoadBalancer | None) -> HttpResponse:
+    initial = {"name": application.name}
+    form = LoadBalancerForm(request.POST or None, actor=request.actor, existing=balancer, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        with told_in(form, {"loadBalancerName": "name", "region": "place", "account": "place"}):
+            made = load_balancers.upsert(request.actor, form.account, form.request)
+            return redirect("clusters:load_balancer", application.name, form.account, form.region, made.name)
+    context = {**_frame(request, application), "form": form, "balancer": balancer}
+    return render(request, "clusters/load_balancer_form.html", context, status=422 if form.errors else 200)
+
+
+def _find(request: HttpRequest, application: Application, account: str, region: str, name: str) -> LoadBalancer:
+    with unseen_is_404():
+        rows = queries.load_balancers_for(request.actor, application)
+        return rows.get(account_id=account, region=region, name=name)
+
+
+def _frame(request: HttpRequest, application: Application) -> dict[str, Any]:
+    freshness = list(queries.freshness_for(request.actor))
+    return {"application": application, "tab": "load_balancers", "freshness": freshness}
+
+
+def _shown(request: HttpRequest, application: Application, balancers: list[LoadBalancer]) -> list[Shown]:
+    """One query for the server groups behind all of them. Targets of other applications stay out of sight."""
+    ids = {member["instance"] for balancer in balancers for member in balancer.members}
+    known: dict[str, Instance] = {
+        instance.instance_id: instance
+        for instance in queries.instances_for(request.actor, application).filter(instance_id__in=ids)
+    }
+    return [Shown(balancer, _by_group(balancer, known)) for balancer in balancers]
+
+
+def _by_group(balancer: LoadBalancer, known: dict[str, Instance]) -> list[tuple[ServerGroup, list[Target]]]:
+    targets: dict[int, list[Target]] = defaultdict(list)
+    groups: dict[int, ServerGroup] = {}
+    for member in balancer.members:
+        if instance := known.get(member["instance"]):
+            group = groups.setdefault(instance.server_group_id, instance.server_group)
+            targets[group.pk].append(Target(instance.instance_id, member["health"], [member]))
+    return sorted(((groups[pk], found) for pk, found in targets.items()), key=lambda pair: pair[0].name, reverse=True)

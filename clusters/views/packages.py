@@ -1,0 +1,95 @@
+"""Uploading a package: the form of the images page, and PUT /packages/<name>/<version> for programs."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO, cast
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from clusters import queries
+from clusters.core.values import InvalidValue, Package
+from clusters.forms import PackageForm
+from clusters.models import Account
+from clusters.operations import packages
+from clusters.providers.base import InvalidRequest, NameTaken, ProviderError
+from clusters.views.images import page_context
+from clusters.views.parts import application_or_404, told_in, writable_accounts
+
+
+@require_POST
+def upload(request: HttpRequest, application: str) -> HttpResponse:
+    row = application_or_404(request, application)
+    form = PackageForm(request.POST, request.FILES, actor=request.actor)
+    if form.is_valid():
+        given = form.cleaned_data
+        with told_in(form):
+            made = packages.put(request.actor, given["account"], given["name"], given["version"], given["archive"].file)
+            messages.success(request, f"{made.name} {made.version} is uploaded. A bake makes an image of it.")
+            return redirect("clusters:images", row.name)
+    return render(request, "clusters/image_list.html", page_context(request, row, form), status=422)
+
+
+@require_http_methods(["PUT"])
+def package(request: HttpRequest, name: str, version: str) -> JsonResponse:
+    """201 when it is new, 200 when these very bytes are there, 409 when others are, 422 when it is no package."""
+    if _is_too_big(request):
+        limit = f"{settings.PACKAGE_MAX_BYTES // 2**20} MiB"
+        return _problem(413, f"A package may have {limit} at most.", "archive")
+    try:
+        account = _account(request)
+        is_new = not _is_there(account, name, version)
+        # The request reads like a file, so the archive is never in memory as a whole.
+        made = packages.put(request.actor, account, name, version, cast(BinaryIO, request))
+    except NameTaken as error:
+        return _problem(409, error.message, error.field or "version")
+    except (InvalidRequest, InvalidValue) as error:
+        return _problem(422, error.message, error.field)
+    except ProviderError as error:
+        return _problem(503, error.message, error.field)
+    return JsonResponse(_shown(made, account), status=201 if is_new else 200)
+
+
+def _keeping_accounts(request: HttpRequest) -> list[Account]:
+    """Where the actor may upload."""
+    return [account for account in writable_accounts(request) if queries.provider_of(account).has_packages]
+
+
+def _account(request: HttpRequest) -> str:
+    """The account of ?account=, or the only one there is."""
+    if given := request.GET.get("account"):
+        return given
+    names = [account.name for account in _keeping_accounts(request)]
+    if len(names) == 1:
+        return names[0]
+    choice = f"Say which account with ?account=, one of {', '.join(names)}." if names else "You may upload nowhere."
+    raise InvalidValue("account", choice)
+
+
+def _is_there(account: str, name: str, version: str) -> bool:
+    provider = queries.provider_of(queries.account_named(account))
+    return provider.has_packages and any(
+        (each.name, each.version) == (name, version) for each in provider.packages.list()
+    )
+
+
+def _is_too_big(request: HttpRequest) -> bool:
+    return int(request.headers.get("Content-Length") or 0) > settings.PACKAGE_MAX_BYTES
+
+
+def _shown(made: Package, account: str) -> dict[str, Any]:
+    return {
+        "account": account,
+        "name": made.name,
+        "version": made.version,
+        "sha256": made.sha256,
+        "size": made.size,
+        "uploaded_at": made.uploaded_at.isoformat(),
+    }
+
+
+def _problem(status: int, message: str, field: str) -> JsonResponse:
+    return JsonResponse({"error": message, "field": field}, status=status)
