@@ -1,7 +1,7 @@
 """Which server groups of a cluster a target or a cluster-wide stage means; all lists are of one account and region.
 
-Active: not disabled, or with an instance that is Up. Protected: what ancestors of the stage just deployed; it and
-whatever is newer is never acted on, but counts towards what remains.
+Active: not disabled, or with an instance behind a load balancer that is Up. Protected: what ancestors of the stage just
+deployed; it and whatever is newer is never acted on, but counts towards what remains.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def target(groups: Groups, name: str) -> ServerGroup | None:
 
 
 def is_active(group: ServerGroup) -> bool:
-    return not group.is_disabled or group.count(Health.UP) > 0
+    """Without a load balancer no instance of a disabled server group can get traffic, however well it is."""
+    return not group.is_disabled or (bool(group.load_balancers) and group.count(Health.UP) > 0)
 
 
 def to_shrink(

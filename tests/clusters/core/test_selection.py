@@ -1,5 +1,6 @@
 """Selections as Orca makes them; groups are written "v007 up 3" (number, state, instances), newest last."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,6 +26,7 @@ def group(number: int, text: str) -> ServerGroup:
         image_name="i",
         created_at=START + timedelta(minutes=number),
         instances=tuple(Instance(f"{name}-{n}", health) for n in range(size)),
+        load_balancers=("web",),
         suspended_processes=DISABLED_PROCESSES if state in ("disabled", "leftover") else frozenset(),
     )
 
@@ -158,3 +160,9 @@ def test_shrinking_a_whole_cluster_leaves_exactly_the_wanted_number(
 def test_shrinking_without_leave_never_destroys_what_is_active(groups: list[ServerGroup], size: int) -> None:
     destroyed = selection.to_shrink(groups, set(), shrink_to=size)
     assert not any(selection.is_active(g) for g in groups if g.name in destroyed)
+
+
+def test_what_is_disabled_without_a_load_balancer_is_not_active_however_well_it_is() -> None:
+    leftover = group(0, "v006 leftover")
+    assert selection.is_active(leftover)
+    assert not selection.is_active(replace(leftover, load_balancers=()))
