@@ -9,7 +9,7 @@ from clusters.providers.base import NotFound
 from pipelines.core.plan import Child, Intent, Observe, Outcome, Running, StageView, StepSpec, StepView, Succeeded
 from pipelines.stages.base import cloud_errors
 from pipelines.stages.parts import pace
-from pipelines.stages.parts.changes import change_effect, intend_changes
+from pipelines.stages.parts.changes import Change, change_effect, intend_changes
 from pipelines.stages.parts.target import TargetConfig, TargetStage, names_of, target_name
 
 
@@ -19,7 +19,7 @@ class Config(TargetConfig):
 
 def _intend(step: StepView, config: Config) -> Intent:
     name = target_name(config, step.stage)
-    return intend_changes(step, config, "destroy", [name], context=names_of(name))
+    return intend_changes(step, config, [Change("destroy", name)], context=names_of(name))
 
 
 def _wait(step: StepView, config: Config) -> Outcome:

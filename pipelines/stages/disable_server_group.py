@@ -9,7 +9,7 @@ from pydantic import Field
 from clusters.core.values import Health
 from pipelines.core.plan import Intent, Observe, Outcome, Running, StepFailed, StepSpec, StepView, Succeeded
 from pipelines.stages.parts import health, pace
-from pipelines.stages.parts.changes import change_effect, intend_changes, takes_traffic
+from pipelines.stages.parts.changes import Change, change_effect, intend_changes, takes_traffic
 from pipelines.stages.parts.place import server_group_or_none
 from pipelines.stages.parts.target import TargetConfig, TargetStage, names_of, target_group, target_name
 
@@ -26,7 +26,7 @@ def _intend(step: StepView, config: Config) -> Intent:
         raise StepFailed("desiredPercentage: a server group is disabled as a whole.", field="desiredPercentage")
     name = target_name(config, step.stage)
     _check_replacement(config, name)
-    return intend_changes(step, config, "disable", [name], context=names_of(name))
+    return intend_changes(step, config, [Change("disable", name)], context=names_of(name))
 
 
 def _check_replacement(config: Config, name: str) -> None:

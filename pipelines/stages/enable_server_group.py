@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 from pipelines.core.plan import Intent, Observe, Outcome, StepSpec, StepView
 from pipelines.stages.parts import health, pace
-from pipelines.stages.parts.changes import change_effect, intend_changes
+from pipelines.stages.parts.changes import Change, change_effect, intend_changes
 from pipelines.stages.parts.target import TargetConfig, TargetStage, existing_target, names_of, target_name
 
 
 def _intend(step: StepView, config: TargetConfig) -> Intent:
     name = existing_target(config, step).name
-    return intend_changes(step, config, "enable", [name], context=names_of(name))
+    return intend_changes(step, config, [Change("enable", name)], context=names_of(name))
 
 
 def _wait(step: StepView, config: TargetConfig) -> Outcome:

@@ -8,17 +8,21 @@ from pydantic import Field
 
 from clusters import queries
 from clusters.core.resizing import Action, Resize, resized
-from clusters.core.values import Capacity, ServerGroup
+from clusters.core.values import Capacity, Process, ServerGroup
 from pipelines.core.plan import Intent, Observe, Outcome, Running, StageView, StepSpec, StepView, Succeeded
 from pipelines.stages.base import StageConfig, cloud_errors
 from pipelines.stages.parts import health, pace
-from pipelines.stages.parts.changes import change_effect, intend_changes
+from pipelines.stages.parts.changes import Change, change_effect, intend_changes
 from pipelines.stages.parts.target import (
     TargetConfig,
     TargetStage,
     existing_target,
     names_of,
+    target_name,
 )
+
+#: A disabled server group has these suspended and would stay as it is.
+SIZING = frozenset({Process.LAUNCH, Process.TERMINATE})
 
 
 class Sizes(StageConfig):
@@ -45,6 +49,8 @@ class Config(TargetConfig):
     pin_minimum_capacity: bool = False
     unpin_minimum_capacity: bool = False
     source: Source = Source()
+    #: Written by the resize: processes to suspend again after it.
+    resumed_processes: frozenset[str] = frozenset()
 
 
 def _intend(step: StepView, config: Config) -> Intent:
@@ -56,15 +62,20 @@ def _intend(step: StepView, config: Config) -> Intent:
             source=_source_capacity(config),
             cluster=_cluster_capacities(config, group),
         )
+    resumed = group.suspended_processes & SIZING
+    resume = [Change("resume", group.name, processes=resumed)] if resumed else []
     return intend_changes(
         step,
         config,
-        "resize",
-        [group.name],
-        capacity=capacity,
-        context={**names_of(group.name), "capacity": capacity.as_json()},
+        [*resume, Change("resize", group.name, capacity)],
+        context={**names_of(group.name), "capacity": capacity.as_json(), "resumedProcesses": sorted(resumed)},
         outputs={f"originalCapacity.{group.name}": group.capacity.as_json()},
     )
+
+
+def _suspend_again(step: StepView, config: Config) -> Intent:
+    name = target_name(config, step.stage)
+    return intend_changes(step, config, [Change("suspend", name, processes=config.resumed_processes)])
 
 
 def _asked(config: Config, stage: StageView, name: str) -> Resize:
@@ -117,4 +128,5 @@ class ResizeServerGroup(TargetStage):
         return (
             change_effect("resizeServerGroup", _intend),
             Observe("waitForCapacityMatch", _wait, pace.HEALTH_WAIT),
+            *([change_effect("suspendScalingProcesses", _suspend_again)] if config.resumed_processes else []),
         )

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from clusters.core import selection
-from clusters.core.values import Capacity, ServerGroup
+from clusters.core.values import Capacity, Process, ServerGroup
+from pipelines.stages.parts.changes import Change
 from pipelines.stages.parts.cluster_wide import ClusterWideConfig, ClusterWideStage
 
 
@@ -25,7 +26,6 @@ class ScaleDownCluster(ClusterWideStage):
     label: ClassVar[str] = "Scale down cluster"
     kind: ClassVar[str] = "resize"
     wait_name: ClassVar[str] = "waitForScaleDownCluster"
-    capacity: ClassVar[Capacity | None] = Capacity(0, 0, 0)
     Config = Config
 
     def selected(self, config: Any, groups: Sequence[ServerGroup], protected: Collection[str]) -> list[str]:
@@ -36,6 +36,11 @@ class ScaleDownCluster(ClusterWideStage):
             allow_active=config.allow_scale_down_active,
             prefer_larger=config.prefer_larger_over_newer,
         )
+
+    def changes(self, group: ServerGroup) -> list[Change]:
+        """A disabled server group ends no instance until it is let."""
+        resume = Change("resume", group.name, processes=frozenset({Process.TERMINATE}))
+        return [resume, Change("resize", group.name, Capacity(0, 0, 0))]
 
     def awaited(self, group: ServerGroup) -> str:
         count = len(group.instances)

@@ -1,34 +1,46 @@
-"""The effect that resizes, disables, enables or destroys server groups of one cluster and region.
+"""The effect that changes server groups of one cluster and region: resizes, disables, enables, destroys them.
 
-The list is frozen in the intent. Each try changes one server group, so no try outlasts a lease, and the stage's context
-tells which are done: after a crash in the middle the rest follows, and a repeated change is harmless.
+The list of changes is frozen in the intent. Each try makes one call, so no try outlasts a lease, and the stage's
+context counts what is done: after a crash in the middle the rest follows, and a repeated change is harmless.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from clusters import queries
 from clusters.core.values import Capacity, Health, ServerGroup
 from clusters.operations import server_groups
-from pipelines.core.plan import (
-    ABSENT,
-    Absent,
-    Effect,
-    Intent,
-    Json,
-    Outcome,
-    Running,
-    StepView,
-    Succeeded,
-)
+from pipelines.core.plan import ABSENT, Absent, Effect, Intent, Json, Outcome, Running, StepView, Succeeded
 from pipelines.stages.base import cloud_errors
 from pipelines.stages.parts import pace
 from pipelines.stages.parts.health import PLATFORM
 from pipelines.stages.parts.place import AccountConfig
 
-DONE_WORDS = {"resize": "resized", "disable": "disabled", "enable": "enabled", "destroy": "destroyed"}
+#: Kinds of clusters.operations.server_groups, as what has become of the server group.
+DONE_WORDS = {
+    "resize": "resized",
+    "disable": "disabled",
+    "enable": "enabled",
+    "destroy": "destroyed",
+    "suspend": "held at its size",
+    "resume": "let change its size",
+}
+
+#: How many of the frozen changes are done.
+COUNT = "changesDone"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`kind` of `name`; a resize has its absolute capacity, suspend and resume their processes."""
+
+    kind: str
+    name: str
+    capacity: Capacity | None = None
+    processes: frozenset[str] = frozenset()
 
 
 def change_effect(name: str, intend: Callable[[StepView, Any], Intent]) -> Effect:
@@ -38,48 +50,53 @@ def change_effect(name: str, intend: Callable[[StepView, Any], Intent]) -> Effec
 def intend_changes(
     step: StepView,
     config: AccountConfig,
-    kind: str,
-    names: Sequence[str],
+    changes: Sequence[Change],
     *,
-    capacity: Capacity | None = None,
     cluster: str = "",
     context: Json | None = None,
     outputs: Json | None = None,
 ) -> Intent:
-    """`kind` of all `names`, which belong to one cluster (needed by its name when there may be no names)."""
+    """All in one cluster, which must be named where there may be no changes. `context` and `outputs` follow success."""
     account, region = config.account_name, config.region_names[0]
-    actor, execution_id = step.stage.actor, step.stage.execution_id
+    cluster = cluster or queries.cluster_of(changes[0].name)
     with cloud_errors():
-        changes = [
-            server_groups.intend_change(actor, kind, account, region, name, capacity, execution_id=execution_id)
-            for name in names
-        ]
-    cluster = cluster or queries.cluster_of(names[0])
+        intents = [_intend(step, account, region, change) for change in changes]
     request = {
-        "kind": kind,
         "account": account,
         "region": region,
         "cluster": cluster,
         "notification": step.name.lower(),
-        "capacity": capacity.as_json() if capacity else None,
-        "changes": [{"name": name, "change": change} for name, change in zip(names, changes, strict=True)],
+        "changes": intents,
         "context": context or {},
         "outputs": outputs or {},
     }
-    summary = f"{kind} {', '.join(names)}" if names else f"{kind} nothing"
+    summary = ", ".join(f"{change.kind} {change.name}" for change in changes) or "nothing to change"
     return Intent(request, summary, server_groups.cluster_key(account, region, cluster))
 
 
+def _intend(step: StepView, account: str, region: str, change: Change) -> Json:
+    return server_groups.intend_change(
+        step.stage.actor,
+        change.kind,
+        account,
+        region,
+        change.name,
+        change.capacity,
+        processes=change.processes,
+        execution_id=step.stage.execution_id,
+    )
+
+
 def _perform(intent: Intent, step: StepView) -> Outcome:
-    request = intent.request
-    left = _left(request, step)
-    if left:
-        with cloud_errors(_standing(request, left)):
-            server_groups.change(left[0]["change"])
-    if len(left) > 1:
-        names = ", ".join(item["name"] for item in left[1:])
-        return Running(f"{names} to be {DONE_WORDS[request['kind']]}", again_in=0, context=_facts(request, left[1:]))
-    return _succeeded(request)
+    changes = intent.request["changes"]
+    done = step.stage.context.get(COUNT, 0)
+    if done < len(changes):
+        with cloud_errors(_standing(changes, done)):
+            server_groups.change(changes[done])
+        done += 1
+    if done < len(changes):
+        return Running(_told(changes[done:], "to be "), again_in=0, context={COUNT: done})
+    return _succeeded(intent.request)
 
 
 def _find(intent: Intent, step: StepView) -> Outcome | Absent:
@@ -88,22 +105,25 @@ def _find(intent: Intent, step: StepView) -> Outcome | Absent:
     with cloud_errors():
         there = queries.live_cluster(request["account"], request["region"], request["cluster"], with_destroyed=True)
     groups = {group.name: group for group in there}
-    wanted = Capacity(**request["capacity"]) if request["capacity"] else None
-    if all(_holds(request["kind"], groups.get(item["name"]), wanted) for item in request["changes"]):
+    if all(_holds(change, groups.get(change["name"])) for change in request["changes"]):
         return _succeeded(request)
     return ABSENT
 
 
-def _holds(kind: str, group: ServerGroup | None, wanted: Capacity | None) -> bool:
+def _holds(change: Json, group: ServerGroup | None) -> bool:
     if group is None or group.is_being_destroyed:
-        return kind in server_groups.FINE_WHEN_GONE
-    match kind:
+        return change["kind"] in server_groups.FINE_WHEN_GONE
+    match change["kind"]:
         case "resize":
-            return group.capacity == wanted
+            return group.capacity == Capacity(**change["capacity"])
         case "disable":
             return group.is_disabled and not takes_traffic(group, Health.UP, Health.STARTING)
         case "enable":
             return not group.is_disabled and not takes_traffic(group, Health.OUT_OF_SERVICE)
+        case "suspend":
+            return group.suspended_processes.issuperset(change["processes"])
+        case "resume":
+            return group.suspended_processes.isdisjoint(change["processes"])
         case _:
             return False
 
@@ -114,30 +134,22 @@ def takes_traffic(group: ServerGroup, *healths: Health) -> bool:
     return any(report.source != PLATFORM and report.health in healths for report in reports)
 
 
-def _left(request: Json, step: StepView) -> list[Json]:
-    done = (step.stage.context.get("deploy.server.groups") or {}).get(request["region"], ())
-    return [item for item in request["changes"] if item["name"] not in done]
-
-
-def _facts(request: Json, left: Sequence[Json] = ()) -> Json:
-    """The keys that nearly all of Spinnaker's server group tasks write."""
-    done = [item["name"] for item in request["changes"] if item not in left]
-    return {
+def _succeeded(request: Json) -> Succeeded:
+    """With the keys that nearly all of Spinnaker's server group tasks write."""
+    changes = request["changes"]
+    facts = {
         "notification.type": request["notification"],
         "deploy.account.name": request["account"],
-        "deploy.server.groups": {request["region"]: done},
+        "deploy.server.groups": {request["region"]: list(dict.fromkeys(change["name"] for change in changes))},
+        COUNT: len(changes),
     }
+    return Succeeded(facts | request["context"], request["outputs"], _told(changes) or "There was nothing to do")
 
 
-def _succeeded(request: Json) -> Succeeded:
-    names = [item["name"] for item in request["changes"]]
-    note = f"{', '.join(names)} {DONE_WORDS[request['kind']]}" if names else "There was nothing to do"
-    return Succeeded(_facts(request) | request["context"], request["outputs"], note)
+def _told(changes: Sequence[Json], verb: str = "") -> str:
+    return ", ".join(f"{change['name']} {verb}{DONE_WORDS[change['kind']]}" for change in changes)
 
 
-def _standing(request: Json, left: Sequence[Json]) -> str:
-    names = [item["name"] for item in request["changes"]]
-    done = ", ".join(names[: len(names) - len(left)])
-    not_done = ", ".join(item["name"] for item in left)
-    before = f"{done} {DONE_WORDS[request['kind']]} before; " if done else ""
-    return f"{before}{not_done} may be as it was."
+def _standing(changes: Sequence[Json], done: int) -> str:
+    before = f"{_told(changes[:done])} before; " if done else ""
+    return f"{before}not {_told(changes[done:])}, as far as is known."

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from clusters import queries
 from clusters.core import selection
-from clusters.core.values import Capacity, ServerGroup
+from clusters.core.values import ServerGroup
 from pipelines.core.plan import (
     Child,
     Intent,
@@ -29,7 +29,7 @@ from pipelines.core.plan import (
 )
 from pipelines.stages.base import BaseStage, cloud_errors, inherited
 from pipelines.stages.parts import health, pace
-from pipelines.stages.parts.changes import change_effect, intend_changes
+from pipelines.stages.parts.changes import Change, change_effect, intend_changes
 from pipelines.stages.parts.place import ClusterConfig
 
 DEPLOYING = ("createServerGroup", "cloneServerGroup")
@@ -57,10 +57,13 @@ class ClusterWideStage(BaseStage):
     Config = ClusterWideConfig
     kind: ClassVar[str]
     wait_name: ClassVar[str]
-    capacity: ClassVar[Capacity | None] = None
 
     def selected(self, config: Any, groups: Sequence[ServerGroup], protected: Collection[str]) -> list[str]:
         raise NotImplementedError
+
+    def changes(self, group: ServerGroup) -> list[Change]:
+        """What is done to one that is selected."""
+        return [Change(self.kind, group.name)]
 
     def awaited(self, group: ServerGroup) -> str:
         """What is still to happen to a server group that was changed; empty when nothing is."""
@@ -98,7 +101,8 @@ class ClusterWideStage(BaseStage):
         if any(selection.is_active(by_name[name]) for name in names):
             for name in protected & by_name.keys():
                 health.require_healthy(by_name[name], config, f"Refused to {self.kind} {', '.join(names)}")
-        return intend_changes(step, config, self.kind, names, capacity=self.capacity, cluster=cluster)
+        changes = [change for name in names for change in self.changes(by_name[name])]
+        return intend_changes(step, config, changes, cluster=cluster)
 
     def _wait(self, step: StepView, config: ClusterWideConfig) -> Outcome:
         region = config.region_names[0]
