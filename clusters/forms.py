@@ -73,6 +73,12 @@ class PermissionsForm(forms.Form):
             self.fields[key] = forms.MultipleChoiceField(
                 label=name, required=False, choices=Authorization.choices, widget=forms.CheckboxSelectMultiple
             )
+        self.authorizations = Authorization.labels
+
+    @property
+    def roles(self) -> list[forms.BoundField]:
+        """A field a role: its boxes are the columns of a table."""
+        return [self[key] for key in self._roles]
 
     @property
     def values(self) -> dict[str, Any]:
@@ -118,6 +124,9 @@ class LoadBalancerForm(_PlacedForm):
     port = forms.IntegerField(min_value=0, max_value=65535, initial=0, help_text="0 takes a free one.")
     protocol = forms.ChoiceField(choices=[("HTTP", "HTTP"), ("TCP", "TCP")])
     check_protocol = forms.ChoiceField(label="Health check", choices=[("HTTP", "HTTP"), ("TCP", "TCP")])
+    is_enabled = forms.BooleanField(
+        initial=True, required=False, label="Check the health of instances", help_text="Off: each counts as healthy."
+    )
     path = forms.CharField(initial="/", required=False, help_text="Asked for by HTTP health checks.")
     interval = forms.FloatField(initial=1.0, label="Interval", help_text="Seconds between checks.")
     timeout = forms.FloatField(initial=1.0, label="Timeout", help_text="Seconds an answer may take.")
@@ -141,6 +150,7 @@ class LoadBalancerForm(_PlacedForm):
                 given["timeout"],
                 given["healthy_threshold"],
                 given["unhealthy_threshold"],
+                given["is_enabled"],
             )
         except InvalidValue as error:
             field = error.field.removeprefix("healthCheck.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -14,12 +16,16 @@ from django.utils.safestring import SafeString
 from clusters.core import looks
 from clusters.core.looks import Counts, Look
 from clusters.core.values import Health
-from clusters.models import Instance, ServerGroup
+from clusters.models import Freshness, Instance, ServerGroup
+from clusters.queries import ClusterNode
 
 register = template.Library()
 
 #: More than these are drawn as one bar.
 MOST_SQUARES = 60
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @register.filter
@@ -81,6 +87,62 @@ def reason(instance: Instance) -> str:
     return next(
         (report["reason"] for report in instance.reports if report["health"] != Health.UP and report["reason"]), ""
     )
+
+
+@register.filter
+def counts_sentence(group: ServerGroup) -> str:
+    return counts(group).sentence
+
+
+@register.filter
+def up_words(group: ServerGroup) -> str:
+    """4 of 7 up; of a disabled one what is left: "2 out of service"."""
+    if group.is_disabled:
+        return counts(group).sentence
+    return f"{group.up} of {max(group.desired_size, counts(group).total)} up"
+
+
+@register.filter
+def cluster_up(cluster: ClusterNode) -> str:
+    """Over enabled server groups only: a disabled one is meant to be down."""
+    groups = [group for region in cluster.regions for group in region.server_groups if not group.is_disabled]
+    if not groups:
+        return "all disabled"
+    wanted = sum(max(group.desired_size, counts(group).total) for group in groups)
+    return f"{sum(group.up for group in groups)} of {wanted} up"
+
+
+@register.filter
+def version_word(group: ServerGroup) -> str:
+    """v019: what headings do not say already."""
+    return group.name.removeprefix(f"{group.cluster}-") if group.sequence is not None else group.name
+
+
+@register.filter
+def image_word(group: ServerGroup) -> str:
+    return f"{group.package} {group.version}" if group.package else group.image_name or group.image_id
+
+
+@register.filter
+def place(group: ServerGroup) -> str:
+    return f"{group.account_id}/{group.region}/{group.name}"
+
+
+@register.filter
+def at(found: dict[str, Any], key: str) -> Any:
+    return found.get(key)
+
+
+@register.filter
+def oldest(freshness: list[Freshness]) -> datetime | None:
+    """When the oldest rows were read, of those that were."""
+    return min((row.refreshed_at for row in freshness if row.refreshed_at), default=None)
+
+
+@register.filter
+def plain_text(log: str) -> str:
+    """Without terminal colours; other control and bidi characters are shown, as they could hide what is there."""
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", _ANSI.sub("", log))
 
 
 @register.filter

@@ -27,6 +27,10 @@ class Shown:
     server_groups: list[ServerGroup] = field(default_factory=list)
     load_balancers: list[LoadBalancer] = field(default_factory=list)
 
+    @property
+    def uses(self) -> int:
+        return len(self.server_groups) + len(self.load_balancers)
+
 
 @require_safe
 def firewall_list(request: HttpRequest, application: str) -> HttpResponse:

@@ -15,6 +15,7 @@ from spinnaker_web import demo_package
 pytestmark = pytest.mark.django_db
 
 BALANCER = {
+    "is_enabled": "on",
     "place": "main/local",
     "name": "shop-web",
     "port": "8080",
