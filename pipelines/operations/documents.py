@@ -31,7 +31,8 @@ def check(source: str) -> tuple[Json, PipelineSpec, list[Problem]]:
     if problems:
         return document, PipelineSpec(), problems
     spec = read(document)
-    places = {id(stage): index for index, stage in enumerate(document.get("stages") or [])}
+    raw = document.get("stages")
+    places = {id(stage): index for index, stage in enumerate(raw if isinstance(raw, list) else ())}
     found = [
         Problem(_join(f"stages[{places[id(stage.context)]}]", path), message, severity)
         for stage in spec.stages
