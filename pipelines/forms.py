@@ -86,7 +86,9 @@ def _field(parameter: Mapping[str, Any], earlier: Any) -> forms.Field:
     field: forms.Field
     if options := options_of(parameter):
         blank = [] if common["initial"] in options else [("", "Choose one")]
-        field = forms.ChoiceField(choices=[*blank, *((option, option) for option in options)], **common)
+        choices = [*blank, *((option, option) for option in options)]
+        # Not a ChoiceField: which values will do is the operation's to say, together with all else that is wrong.
+        field = forms.CharField(widget=forms.Select(choices=choices), **common)
     else:
         kind = "date" if parameter.get("constraint") == "date" else "text"
         field = forms.CharField(strip=False, widget=forms.TextInput({"type": kind}), **common)

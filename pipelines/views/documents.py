@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from clusters.models import Application
-from clusters.trust.permissions import WRITE, require
+from clusters.trust.permissions import WRITE, allows, require
 from pipelines import operations
 from pipelines.core.definition import Problem
 from pipelines.core.locate import line_of
@@ -122,6 +122,7 @@ def revisions(request: HttpRequest, app: str, pk: str) -> HttpResponse:
         "application": pipeline.application,
         "tab": "pipelines",
         "pipeline": pipeline,
+        "can_edit": allows(request.actor, WRITE, pipeline.application),
         "revisions": rows,
         "left": left,
         "right": right,
