@@ -1,0 +1,134 @@
+"""Where cases play: each in a database of its own, on one real local cloud, with the demo pipeline under its own name."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import connection, connections
+
+from clusters.core.values import BakeRequest, Capacity, ServerGroup, ServerGroupRequest
+from clusters.models import Application
+from clusters.providers import PROVIDERS
+from clusters.trust.permissions import Actor, actor_of
+from pipelines.models import Execution, Pipeline
+from pipelines.operations import save_pipeline, start
+from spinnaker_web.demo import world
+from tests.clouds import wait_until
+from tests.faults import tiny_package
+from tests.local_agent import LocalAgent
+
+#: Short, so that many takeovers fit into a test.
+LEASE = 1.0
+#: Nobody listens here.
+NO_REDIS = "redis://127.0.0.1:1/0"
+ACCOUNT, REGION = world.ACCOUNT, world.REGION
+
+
+@dataclass(frozen=True)
+class Ground:
+    """`template` is the name of a migrated database without connections, `image` what stood before."""
+
+    template: str
+    agent: LocalAgent
+    image: str = ""
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sp-faults-")))
+
+    @property
+    def cloud(self) -> Any:
+        return self.agent.cloud
+
+    def prepare(self) -> Ground:
+        """Packages, load balancers and the image of version 1, which all cases share."""
+        for version in world.VERSIONS:
+            self.cloud.packages.put(world.APPLICATION, version, io.BytesIO(tiny_package.build(version)))
+        for stack in ("prod", "test"):
+            self.cloud.load_balancers.upsert(ACCOUNT, world._load_balancer(f"{world.APPLICATION}-{stack}"))
+        request = BakeRequest(REGION, world.APPLICATION, world.VERSIONS[0])
+        bake = self.cloud.images.start_bake(ACCOUNT, request, "before all")
+        image = wait_until(lambda: self.cloud.images.bake(ACCOUNT, REGION, bake.id).image)
+        return replace(self, image=image.id)
+
+    def on(self, template: str) -> Ground:
+        return replace(self, template=template)
+
+    def enter(self) -> None:
+        """Make this process, a fork that ends after its cases, play here."""
+        settings.LEASE_SECONDS = LEASE
+        settings.REDIS_URL = NO_REDIS
+        PROVIDERS["local"] = self.cloud
+
+    @contextmanager
+    def database(self, name: str) -> Iterator[None]:
+        """A copy of the template, which this process uses meanwhile."""
+        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{self.template}" STRATEGY file_copy')
+        connections.settings["default"]["NAME"] = name
+        try:
+            yield
+        finally:
+            connections.close_all()
+            connections.settings["default"]["NAME"] = self.template
+            self._administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def _administer(self, statement: str) -> None:
+        parameters = connection.get_connection_params()
+        server = {key: parameters[key] for key in ("host", "port", "user", "password")}
+        with psycopg.connect(**server, dbname="postgres", autocommit=True) as administration:
+            administration.execute(statement)
+
+    def start(self, name: str) -> Execution:
+        """The application of that name with version 1 in production, and the demo pipeline about to replace it."""
+        actor = seed()
+        self.stand(f"{name}-prod-v000")
+        pipeline = save(actor, name)
+        return start(actor, pipeline, dedupe_key=name)
+
+    def stand(self, group: str) -> None:
+        request = ServerGroupRequest(REGION, group, self.image, Capacity(1, 1, 1), (f"{world.APPLICATION}-prod",))
+        self.cloud.server_groups.create(ACCOUNT, request, f"before {group}")
+
+    def groups(self, application: str) -> list[ServerGroup]:
+        every = self.cloud.server_groups.list(ACCOUNT, REGION)
+        return [group for group in every if group.name.startswith(f"{application}-")]
+
+    def clear(self, application: str) -> None:
+        for group in self.groups(application):
+            self.cloud.server_groups.destroy(ACCOUNT, REGION, group.name)
+
+
+def seed() -> Actor:
+    world.make_account()
+    return actor_of(get_user_model().objects.create_superuser("ada"))
+
+
+def save(actor: Actor, application: str) -> Pipeline:
+    row = Application.objects.create(name=application)
+    return save_pipeline(actor, row, json.dumps(document(application))).pipeline
+
+
+def document(application: str) -> dict[str, Any]:
+    """The pipeline of the demo, for an application that shares its package and load balancers, made quick."""
+    shape: dict[str, Any] = json.loads((world.PIPELINES / f"{world.SHIP}.json").read_text())
+    for stage in shape["stages"]:
+        match stage["type"]:
+            case "bake":
+                stage["rebake"] = True
+            case "wait":
+                stage["waitTime"] = 0.5
+            case "deploy":
+                for cluster in stage["clusters"]:
+                    cluster["application"] = application
+                    cluster["capacity"] = {"min": 1, "desired": 1, "max": 2}
+                    cluster["delayBeforeDisableSec"] = 0
+            case "shrinkCluster":
+                stage["cluster"] = f"{application}-prod"
+    return shape

@@ -1,0 +1,102 @@
+"""The books after a run: what must hold whatever happened, and the part that is the same as without a fault."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from clusters.core.values import Health
+from clusters.models import AuditEntry, NameReservation, OpLock
+from clusters.providers.base import TOKEN_TAG
+from pipelines.models import Event, Execution, Stage, Step
+from tests.clouds import wait_until
+from tests.faults.ground import Ground
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Equal for two runs exactly when the same things happened, each as often, to resources of the same names."""
+
+    stages: list[tuple[Any, ...]]
+    steps: list[tuple[Any, ...]]
+    history: Counter[tuple[Any, ...]]
+    audit: Counter[tuple[Any, ...]]
+    cloud: list[tuple[Any, ...]]
+
+    @classmethod
+    def of(cls, execution: Execution, ground: Ground) -> Ledger:
+        execution.refresh_from_db()
+        check(execution, ground)
+        name = execution.application
+        return cls(
+            list(execution.stages.order_by("ref").values_list("ref", "attempt", "type_key", "status")),
+            list(_steps(execution).order_by("stage__ref", "n").values_list("stage__ref", "n", "name", "status")),
+            Counter(_unnamed(name, _moves().values_list("kind", "ref", "attempt", "step", "status", "message"))),
+            Counter(_unnamed(name, AuditEntry.objects.values_list("actor", "action", "object_id", "result"))),
+            list(_unnamed(name, _cloud(ground, name))),
+        )
+
+
+def check(execution: Execution, ground: Ground) -> None:
+    assert (execution.status, execution.attention_reason) == ("SUCCEEDED", ""), execution.message
+    assert (execution.lease_until, execution.due_at) == (None, None)
+    assert not OpLock.objects.exists()
+    assert {stage.status for stage in execution.stages.all()} == {"SUCCEEDED"}
+    assert {step.status for step in _steps(execution)} == {"DONE"}
+    check_history(execution)
+    check_cloud(execution, ground)
+
+
+def check_history(execution: Execution) -> None:
+    """Nobody wrote under an old epoch, no move was made twice, and replaying the events gives what is stored."""
+    events = list(execution.events.order_by("seq"))
+    assert [event.seq for event in events] == list(range(1, execution.last_seq + 1))
+    epochs = [event.epoch for event in events if event.epoch]
+    assert epochs == sorted(epochs)
+    moves = Counter((event.kind, event.ref, event.attempt, event.step, event.status) for event in events)
+    assert [move for move, count in moves.items() if count > 1] == []
+    told = {(event.kind, event.ref, event.attempt, event.step): event.status for event in events}
+    assert told["execution", "", execution.attempt, ""] == execution.status
+    for stage in execution.stages.all():
+        assert told["stage", stage.ref, stage.attempt, ""] == stage.status
+    for step in _steps(execution).select_related("stage"):
+        assert told["step", step.stage.ref, step.stage.attempt, step.name] == step.status
+
+
+def check_cloud(execution: Execution, ground: Ground) -> None:
+    """Every server group belongs to a step that knows of it, and runs as many instances as it should."""
+    groups = wait_until(lambda: _settled(ground, execution.application))
+    made = _steps(execution).filter(name="createServerGroup", status="DONE")
+    tags = sorted((group.tags[TOKEN_TAG], group.name) for group in groups)
+    assert tags == sorted(NameReservation.objects.values_list("token", "name"))
+    assert [token for token, _ in tags] == sorted(made.values_list("token", flat=True))
+    for group in groups:
+        assert len(group.instances) == group.capacity.desired == 1, group
+
+
+def _settled(ground: Ground, application: str) -> list[Any]:
+    """[] while something still starts or ends."""
+    groups = ground.groups(application)
+    is_settled = all(group.count(Health.UP) == len(group.instances) for group in groups)
+    return groups if is_settled and not any(group.is_being_destroyed for group in groups) else []
+
+
+def _cloud(ground: Ground, application: str) -> Iterable[tuple[Any, ...]]:
+    for group in sorted(ground.groups(application), key=lambda group: group.name):
+        yield group.name, group.image_id, group.capacity.desired, group.is_disabled, group.load_balancers
+
+
+def _steps(execution: Execution) -> Any:
+    return Step.objects.filter(stage__execution=execution)
+
+
+def _moves() -> Any:
+    """Without "still waiting": how often somebody looked is chance."""
+    return Event.objects.exclude(kind="step", status="RUNNING")
+
+
+def _unnamed(application: str, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The same rows, whichever application they are of."""
+    return [tuple(part.replace(application, "app") if isinstance(part, str) else part for part in row) for row in rows]

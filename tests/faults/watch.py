@@ -1,0 +1,66 @@
+"""Follows one execution from outside: judges when it is asked to, and notes how long it stood still after a fault."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db import connection
+
+from clusters.trust.permissions import actor_named
+from pipelines.models import Execution
+from pipelines.operations import judge
+
+#: Longest a run may take, seconds.
+PATIENCE = 60.0
+PAUSE = 0.03
+
+_LOOK = """
+SELECT e.status NOT IN ('NOT_STARTED', 'RUNNING', 'PAUSED'), e.lease_epoch,
+       CASE WHEN e.lease_until IS NULL THEN extract(epoch FROM e.due_at - engine_now()) ELSE 0 END,
+       (SELECT s.ref FROM pipelines_step t JOIN pipelines_stage s ON s.id = t.stage_id
+        WHERE s.execution_id = e.id AND t.status = 'RUNNING' AND t.wait_key LIKE 'judgment:%%' AND t.due_at IS NULL)
+FROM pipelines_execution e WHERE e.id = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    is_complete: bool
+    epoch: int
+    #: Seconds until a worker has to do something; 0 when one should be at it, None when only a person can go on.
+    due_in: float | None
+    judgment: str | None
+
+
+class Watch:
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        self.woken_at = 0.0
+
+    def look(self) -> Look:
+        """Where it stands, after judging if it waited for that."""
+        with connection.cursor() as cursor:
+            cursor.execute(_LOOK, [self.execution.pk])
+            seen = Look(*cursor.fetchone())
+        if seen.judgment:
+            judge(actor_named("ada", via="ui"), self.execution, seen.judgment, "continue")
+            self.woken_at = time.monotonic()
+        return seen
+
+    def until(self, holds: Callable[[Look], bool]) -> Look:
+        deadline = time.monotonic() + PATIENCE
+        while not holds(seen := self.look()):
+            assert time.monotonic() < deadline, f"still {seen} after {PATIENCE} s"
+            time.sleep(PAUSE)
+        return seen
+
+    def recovery(self, fault_at: float) -> float:
+        """Seconds from the fault, or from when there was something to do again, to the next worker's first write."""
+        before = self.look()
+        if before.is_complete:
+            return 0.0
+        self.woken_at = max(self.woken_at, fault_at if before.judgment else fault_at + float(before.due_in or 0))
+        self.until(lambda seen: seen.epoch > before.epoch)
+        return max(0.0, time.monotonic() - max(fault_at, self.woken_at))
