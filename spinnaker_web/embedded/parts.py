@@ -38,15 +38,22 @@ class Parts:
         return self.environ.get("SPINNAKER_SECRET_KEY") or self.folder.secret("secret_key")
 
     def agent(self) -> Command:
-        """Told when we die instead of being killed, so that it stops its instances. It runs other people's code and
-        sees nothing of ours but its own token."""
+        """Runs other people's code, so it sees nothing of ours but its own token, and keeps our folder from them. Told
+        when we die instead of being killed, so that it stops its instances."""
+        bind = self.environ.get("SPINNAKER_LB_BIND")
         return Command(
             name="local cloud",
             argv=[
                 *(sys.executable, "-m", "clusters.providers.local.agent"),
                 *("--data", str(self.folder.path / "agent"), "--socket", str(self.agent_socket)),
             ],
-            env={**self._host(), "SPINNAKER_AGENT_TOKEN": self.agent_token},
+            env={
+                **self._host(),
+                **({"SPINNAKER_LB_BIND": bind} if bind else {}),
+                "SPINNAKER_AGENT_TOKEN": self.agent_token,
+                "SPINNAKER_LAUNCHER_PID": str(os.getpid()),
+                "SPINNAKER_HIDE": str(self.folder.path),
+            },
             cwd=PROJECT,
             log=self.folder.log("agent"),
             death_signal=signal.SIGTERM,

@@ -167,7 +167,7 @@ def test_a_stop_while_starting_leaves_nothing(parts: SmallParts, tmp_path: Path,
 
 
 def test_a_part_that_will_not_stop_is_killed(parts: SmallParts, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("spinnaker_web.embedded.stack.GRACE_SECONDS", 0.2)
+    monkeypatch.setattr("spinnaker_web.embedded.stack.PROGRAM_SECONDS", 0.2)
     stubborn = ["/bin/sh", "-c", "trap '' TERM INT; while :; do sleep 0.05; done"]
     monkeypatch.setattr(SmallParts, "workers", lambda self: [self._small("stubborn", stubborn)])
     run = Run(parts)
@@ -195,7 +195,8 @@ def test_only_the_preparation_sees_the_administrators_password(parts: SmallParts
         assert "given-by-me" not in command.env.values()
     assert real.web().env["SPINNAKER_HOSTS"] == "a.example"
     assert "EDITOR" not in real.web().env
-    assert set(real.agent().env) == {"PATH", "PYTHONUNBUFFERED", "SPINNAKER_AGENT_TOKEN"}
+    ours = {"SPINNAKER_AGENT_TOKEN", "SPINNAKER_LAUNCHER_PID", "SPINNAKER_HIDE"}
+    assert set(real.agent().env) == {"PATH", "PYTHONUNBUFFERED", *ours}
 
 
 def test_no_secret_is_on_a_command_line(parts: SmallParts):
