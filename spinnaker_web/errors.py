@@ -6,8 +6,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from clusters import operations as cluster_operations
+from clusters.providers import base
 from clusters.trust.permissions import Refused
+from pipelines import operations as pipeline_operations
 from spinnaker_web.access.tokens import is_api
+
+CONFLICTS = (cluster_operations.Conflict, base.Conflict, pipeline_operations.Conflict)
 
 _SENTENCES = {
     403: "You may not do this.",
@@ -36,8 +41,8 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 
 def is_conflict(error: Exception) -> bool:
-    """Operations of both domains raise a class of this name when the state has moved on."""
-    return any(cls.__name__ == "Conflict" for cls in type(error).__mro__)
+    """The state has moved on, or the thing is in use."""
+    return isinstance(error, CONFLICTS)
 
 
 def conflict(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -20,19 +20,20 @@ from pipelines.queries.runs import Run, listed, with_stages
 #: So many at most are shown and counted.
 MOST = 100
 
+_COLUMNS = ("ref", "name", "execution__id", "execution__name", "execution__number", "execution__application")
+
 
 def your_turn(actor: Actor) -> list[Run]:
     """Executions that wait for an answer the actor may give, the longest waiting first."""
-    names = visible.runnable_names(actor)
-    ids = {step.stage.execution_id for step in _open(names) if may_answer(actor, step.stage.context)}
+    ids = {step.stage.execution_id for step in asked(actor)}
     executions = listed(Execution.objects.filter(id__in=ids)).order_by("id")
     return with_stages(list(executions))
 
 
-def count(actor: Actor) -> int:
-    """How many judgments the actor may answer now."""
+def asked(actor: Actor) -> list[Step]:
+    """Open judgments the actor may answer, with stage and execution, the longest waiting first; two queries."""
     names = visible.runnable_names(actor)
-    return sum(may_answer(actor, step.stage.context) for step in _open(names)) if names else 0
+    return [step for step in _open(names) if may_answer(actor, step.stage.context)] if names else []
 
 
 def may_answer(actor: Actor, context: Mapping[str, Any]) -> bool:
@@ -72,8 +73,8 @@ def _open(application_names: set[str]) -> Iterable[Step]:
             stage__execution__cancel_requested_at=None,
             stage__execution__application__in=application_names,
         )
-        .select_related("stage")
-        .only("id", "stage__execution_id")
+        .select_related("stage__execution")
+        .only("id", "started_at", *(f"stage__{column}" for column in _COLUMNS))
         .annotate(required=F("stage__context__requiredJudgmentRoles"), selected=F("stage__context__selectedStageRoles"))
         .order_by("started_at")[:MOST]
     )
