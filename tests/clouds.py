@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 ACCOUNT = "acme"
 REGION = "local"
-HEALTH_CHECK = HealthCheck(path="/health", interval=0.2, timeout=1.0)
+HEALTH_CHECK = HealthCheck(path="/health", interval=0.2, timeout=0.5)
 
 
 def wait_until(look: Callable[[], T | None], *, seconds: float = 15, pause: float = 0.05) -> T:

@@ -13,10 +13,11 @@ import asyncio
 import fcntl
 import logging
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 import uvicorn
 
@@ -90,13 +91,20 @@ def main() -> None:
     lock = _lock(folders)
     hidden = [folders.data, *(Path(path) for path in os.environ.get("SPINNAKER_HIDE", "").split(":") if path)]
     agent = Agent(folders, os.environ.get("SPINNAKER_LB_BIND", "127.0.0.1"), hidden)
-    agent.start()
+    # uvicorn raises the signal again when it has stopped serving: then, as before it serves, it means leave in order.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
     try:
+        agent.start()
         asyncio.run(_serve(agent, options.socket, token))
     finally:
         agent.stop()
         options.socket.unlink(missing_ok=True)
         lock.close()
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    sys.exit(0)
 
 
 async def _serve(agent: Agent, path: Path, token: str) -> None:

@@ -17,7 +17,7 @@ from clusters.providers.local.agent.store import Store
 #: Longest that requests under way may hold up the removal of a server.
 DRAIN_SECONDS = 5.0
 #: A new instance that fails its check is Starting for this long on top of what its check needs to fail.
-STARTING_SECONDS = 3.0
+STARTING_SECONDS = 2.0
 
 Key = tuple[str, str]  # backend, server name
 
@@ -67,7 +67,7 @@ class Balancing:
             stat = traffic.stats.get(key)
             if stat is None:
                 self._add(key, port)
-            elif stat.takes_no_more:
+            elif not stat.is_up:  # one that is down does not show whether it is drained, too
                 self._tell(f"set server {'/'.join(key)} state ready")
         for key, stat in traffic.stats.items():
             if key not in wanted:
@@ -94,8 +94,9 @@ class Balancing:
     def _take_out(self, key: Key, stat: ServerStat) -> None:
         """Drain, and only at a later step, when nothing is under way any more or it took too long, remove."""
         path, now = "/".join(key), time.monotonic()
-        since = self._drained_since.setdefault(key, now)
-        if not stat.takes_no_more:
+        since = self._drained_since.get(key)
+        if since is None:
+            self._drained_since[key] = now
             self._tell(f"set server {path} state drain")
         elif stat.sessions == 0 or now - since > DRAIN_SECONDS:
             self._tell(f"set server {path} state maint")

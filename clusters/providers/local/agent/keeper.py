@@ -25,6 +25,8 @@ from clusters.providers.local.children import Child, Command, describe_exit
 
 AGENT_AWAY_SECONDS = 10.0
 TICK_SECONDS = 0.2
+#: Between looks through all processes of this host, which cost some milliseconds.
+ORPHAN_SECONDS = 1.0
 #: By this variable a process that daemonised is known to belong to a child that still runs.
 OWNER = "INSTANCE_ID"
 _PR_SET_CHILD_SUBREAPER = 36
@@ -37,6 +39,7 @@ class Keeper:
         self._exits: dict[str, str] = {}
         self._agent_seen_at = time.monotonic()
         self._ends_at: float | None = None
+        self._orphans_looked_at = 0.0
         self._selector = selectors.DefaultSelector()
         self._listener = _listen(socket_path)
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -129,6 +132,14 @@ class Keeper:
             if (code := child.poll()) is not None:
                 del self._children[name]
                 self._exits[name] = describe_exit(code)
+                self._orphans_looked_at = 0.0
+        now = time.monotonic()
+        if now - self._orphans_looked_at > ORPHAN_SECONDS:
+            self._orphans_looked_at = now
+            self._end_orphans()
+
+    def _end_orphans(self) -> None:
+        """Those of children that still run are theirs; the others were left behind."""
         known = {child.pid for child in self._children.values()}
         for pid in _children_of(os.getpid()) - known:
             if not _is_owned(pid, set(self._children)):

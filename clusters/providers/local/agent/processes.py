@@ -53,6 +53,12 @@ class Processes:
                 time.sleep(0.02)
             return False
 
+    def disconnect(self) -> None:
+        """Leave the keeper and what it holds alone."""
+        with self._lock:
+            self._stream.close()
+            self._stream = None
+
     def list(self) -> Running:
         answer = self._ask(do="list")
         return Running(answer["running"], answer["ended"], answer["keeper"])

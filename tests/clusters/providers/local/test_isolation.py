@@ -1,0 +1,73 @@
+"""What an instance gets, and what it cannot reach."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from clusters.core.values import Capacity, Image, ServerGroup, ServerGroupRequest
+from tests import processes
+from tests.clouds import ACCOUNT, REGION, Stage
+from tests.clusters.providers.local.traffic import get
+from tests.local_agent import LocalAgent
+
+pytestmark = pytest.mark.xdist_group("agent")
+
+
+@pytest.fixture
+def group(stage: Stage, image: Image) -> ServerGroup:
+    environment = {"GREETING": "hi", "PORT": "1", "LD_PRELOAD": "/none.so"}
+    return stage.create(ServerGroupRequest(REGION, "app-v000", image.id, Capacity(1, 1, 1), environment=environment))
+
+
+def test_the_environment_is_what_the_contract_says(agent: LocalAgent, group: ServerGroup) -> None:
+    [instance] = group.instances
+    facts = get(instance.address, "/facts?read=/etc/hostname&list=/")[1]
+    environment = facts["environment"]
+    home = environment.pop("HOME")
+    environment.pop("LC_CTYPE", None)  # Python's own
+    assert environment == {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        "PORT": instance.address.partition(":")[2],
+        "INSTANCE_ID": instance.id,
+        "SERVER_GROUP": "app-v000",
+        "PACKAGE": "app",
+        "VERSION": "1",
+        "GREETING": "hi",
+        "LD_PRELOAD": "/none.so",
+        "SPINNAKER_MARKER": agent.marker,
+    }
+    assert home.endswith(instance.id)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user needs root")
+def test_an_instance_is_another_user_without_access_to_our_files(agent: LocalAgent, group: ServerGroup) -> None:
+    assert agent.health() == {"status": "ok", "isolation": "user"}
+    data = agent.data
+    read = [data / "agent.sqlite3", data / "agent.lock", agent.socket, f"/proc/{agent.pid}/environ"]
+    folders = [data, data / "images", data / "packages", data / "logs", data / "run", data / "haproxy"]
+    query = f"/facts?read={','.join(map(str, read))}&list={','.join(map(str, folders))}"
+    facts = get(group.instances[0].address, query)[1]
+    assert 64000 <= facts["uid"] <= 64999
+    assert facts["groups"] == []
+    assert set(facts["read"].values()) <= {"PermissionError", "OSError"}
+    assert set(facts["list"].values()) == {"PermissionError"}
+    assert facts["write_here"] == "PermissionError"
+    assert facts["write_home"] is None
+
+
+def test_what_an_instance_left_behind_ends_with_it(stage: Stage, group: ServerGroup) -> None:
+    [instance] = group.instances
+    daemon = get(instance.address, "/daemon")[1]
+    assert processes.is_running(daemon)
+    stage.cloud.instances.terminate(ACCOUNT, REGION, instance.id)
+    assert processes.eventually(lambda: not processes.is_running(daemon))
+
+
+def test_nothing_stays_on_disk_of_a_destroyed_group(agent: LocalAgent, stage: Stage, group: ServerGroup) -> None:
+    assert any((agent.data / "instances").iterdir())
+    stage.cloud.server_groups.destroy(ACCOUNT, REGION, group.name)
+    stage.until_gone(group.name)
+    assert list((agent.data / "instances").iterdir()) == []

@@ -1,0 +1,201 @@
+"""What clients of a load balancer notice: nothing, unless a rule says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from clusters.core.values import (
+    Capacity,
+    Health,
+    HealthCheck,
+    Image,
+    Listener,
+    LoadBalancerRequest,
+    Process,
+    Rule,
+    ServerGroupRequest,
+)
+from clusters.providers.base import InvalidRequest
+from tests import processes
+from tests.clouds import ACCOUNT, HEALTH_CHECK, REGION, Stage, wait_until
+from tests.clusters.providers.local.traffic import Traffic, can_connect, get
+from tests.local_agent import LocalAgent
+
+pytestmark = pytest.mark.xdist_group("agent")
+LB = ("web",)
+
+
+def request_(image: Image, name: str = "app-v000", size: int = 2, **more: object) -> ServerGroupRequest:
+    request = ServerGroupRequest(REGION, name, image.id, Capacity(0, size, 10), load_balancers=LB)
+    return replace(request, **more)
+
+
+def pid_of(marker: str, instance: str) -> int:
+    [pid] = [pid for pid in processes.carrying(marker) if f"INSTANCE_ID={instance}" in environment(pid)]
+    return pid
+
+
+def environment(pid: int) -> list[str]:
+    with open(f"/proc/{pid}/environ") as file:
+        return file.read().split("\0")
+
+
+def test_a_rule_lets_one_source_in_and_no_other(stage: Stage, image: Image) -> None:
+    stage.cloud.security_groups.upsert(ACCOUNT, REGION, "only-two", (Rule("127.0.0.2/32", 1, 65535),))
+    address = stage.balancer("web", security_groups=("only-two",)).address
+    stage.create(request_(image, size=1))
+    assert can_connect(address, "127.0.0.2")
+    assert not can_connect(address, "127.0.0.3")
+
+    stage.cloud.security_groups.upsert(ACCOUNT, REGION, "only-two", (Rule("127.0.0.3/32", 1, 65535),))
+    assert not can_connect(address, "127.0.0.2")
+    assert can_connect(address, "127.0.0.3")
+
+    stage.cloud.security_groups.upsert(ACCOUNT, REGION, "only-two", (Rule("127.0.0.0/8", 1, 1024),))
+    assert not can_connect(address, "127.0.0.2")
+    stage.cloud.security_groups.upsert(ACCOUNT, REGION, "only-two", ())
+    assert not can_connect(address, "127.0.0.2")
+    stage.balancer("web")
+    assert can_connect(address, "127.0.0.2")
+    assert can_connect(address, "127.0.0.3")
+
+
+def test_a_health_check_is_edited_and_switched_off_and_on_without_a_failed_request(stage: Stage, image: Image) -> None:
+    address = stage.balancer("web").address
+    group = stage.create(request_(image))
+    with Traffic(address) as traffic:
+        stage.balancer("web", HealthCheck(path="/", interval=0.3, unhealthy_threshold=3))
+        time.sleep(0.5)
+        stage.balancer("web", replace(HEALTH_CHECK, is_enabled=False))
+        time.sleep(0.5)
+        stage.balancer("web", HealthCheck("TCP", interval=0.2))
+        time.sleep(0.5)
+        stage.balancer("web")
+        stage.until(group.name, lambda group: group.count(Health.UP) == 2)
+    assert traffic.failures == []
+    assert len(traffic.served) == 2
+
+
+def test_an_edited_check_decides_from_then_on(stage: Stage, image: Image) -> None:
+    stage.balancer("web", replace(HEALTH_CHECK, path="/"))
+    group = stage.create(request_(image, size=1))
+    _, _, port = group.instances[0].address.partition(":")
+    get(f"127.0.0.1:{port}", "/sicken")
+    stage.until(group.name, lambda group: group.count(Health.UP) == 1)
+    stage.balancer("web")
+    down = stage.until(group.name, lambda group: group.count(Health.DOWN) == 1)
+    assert down.instances[0].reports[1].reason == "HTTP 503 on /health"
+    stage.balancer("web", replace(HEALTH_CHECK, is_enabled=False))
+    stage.until(group.name, lambda group: group.count(Health.UP) == 1)
+
+
+def test_red_black_costs_no_request(stage: Stage, image: Image) -> None:
+    address = stage.balancer("web").address
+    red = stage.create(request_(image, "app-v000"))
+    with Traffic(address) as traffic:
+        black = stage.create(request_(image, "app-v001", environment={"READY_AFTER": "1"}))
+        stage.cloud.server_groups.disable(ACCOUNT, REGION, red.name)
+        stage.until(red.name, lambda group: group.count(Health.OUT_OF_SERVICE) == 2)
+        before = {instance.id: traffic.served[instance.id] for instance in red.instances}
+        time.sleep(0.5)
+        assert before == {instance.id: traffic.served[instance.id] for instance in red.instances}
+        stage.cloud.server_groups.enable(ACCOUNT, REGION, red.name)
+        stage.until(red.name, lambda group: group.count(Health.UP) == 2)
+        stage.cloud.server_groups.destroy(ACCOUNT, REGION, red.name)
+        stage.until_gone(red.name)
+        stage.cloud.server_groups.resize(ACCOUNT, REGION, black.name, Capacity(0, 1, 2))
+        stage.until(black.name, lambda group: len(group.instances) == 1)
+    assert traffic.failures == []
+    assert len(traffic.served) == 4
+
+
+def test_a_request_under_way_is_finished_before_its_instance_ends(stage: Stage, image: Image) -> None:
+    address = stage.balancer("web").address
+    group = stage.create(request_(image, size=1))
+    answers: list[int] = []
+    slow = threading.Thread(target=lambda: answers.append(get(address, "/slow?seconds=2")[0]))
+    slow.start()
+    time.sleep(0.3)
+    stage.cloud.instances.terminate(ACCOUNT, REGION, group.instances[0].id)
+    slow.join(10)
+    assert answers == [200]
+
+
+def test_a_new_instance_gets_traffic_only_once_its_check_passes(stage: Stage, image: Image) -> None:
+    address = stage.balancer("web", replace(HEALTH_CHECK, interval=0.5)).address
+    stage.create(request_(image, "app-v000", size=1))
+    with Traffic(address, "/health") as traffic:
+        stage.create(request_(image, "app-v001", size=2, environment={"READY_AFTER": "1.5"}))
+    assert traffic.failures == []
+
+
+def test_a_killed_instance_costs_no_repeatable_request_and_is_replaced(
+    agent: LocalAgent, stage: Stage, image: Image
+) -> None:
+    address = stage.balancer("web").address
+    group = stage.create(request_(image))
+    victim = group.instances[0].id
+    with Traffic(address) as traffic:
+        time.sleep(0.3)
+        os.kill(pid_of(agent.marker, victim), signal.SIGKILL)
+        stage.until(
+            group.name,
+            lambda group: group.count(Health.UP) == 2 and victim not in {instance.id for instance in group.instances},
+        )
+    assert traffic.failures == []
+
+
+def test_a_failing_instance_is_replaced_after_its_grace_unless_that_is_suspended(stage: Stage, image: Image) -> None:
+    stage.balancer("web")
+    group = stage.create(request_(image, size=1, health_check_grace_seconds=0))
+    sick = group.instances[0]
+    replacing = frozenset({Process.REPLACE_UNHEALTHY.value})
+    stage.cloud.server_groups.suspend(ACCOUNT, REGION, group.name, replacing)
+    get(sick.address, "/sicken")
+    stage.until(group.name, lambda group: group.count(Health.DOWN) == 1)
+    stage.stays(group.name, lambda group: [instance.id for instance in group.instances] == [sick.id])
+    stage.cloud.server_groups.resume(ACCOUNT, REGION, group.name, replacing)
+    stage.until(group.name, lambda group: group.count(Health.UP) == 1 and group.instances[0].id != sick.id)
+
+
+def test_a_crashing_application_does_not_spin(stage: Stage, image: Image) -> None:
+    request = request_(image, size=1, load_balancers=(), environment={"CRASH": "1"})
+    stage.cloud.server_groups.create(ACCOUNT, request, "token")
+    seen: set[str] = set()
+    deadline = time.monotonic() + 3.5
+    while time.monotonic() < deadline:
+        seen |= {instance.id for instance in stage.get(request.name).instances}
+        time.sleep(0.05)
+    assert 2 <= len(seen) <= 4
+    logs = [stage.cloud.instances.log(ACCOUNT, REGION, instance) for instance in seen]
+    assert "crashed on purpose" in "".join(logs)
+
+
+def test_a_tcp_listener_balances_as_well(stage: Stage, image: Image) -> None:
+    check = HealthCheck("TCP", interval=0.2)
+    made = stage.cloud.load_balancers.upsert(ACCOUNT, LoadBalancerRequest(REGION, "web", Listener(0, "TCP"), check))
+    stage.create(request_(image))
+    assert {get(made.address)[2] for _ in range(10)} == {i.id for i in stage.get("app-v000").instances}
+
+
+@pytest.mark.parametrize("path", ["/he'alth", "/a b", "/a\n  bind *:1", "/a#b", '/"', "/\\"])
+def test_a_path_that_would_write_configuration_is_refused(stage: Stage, path: str) -> None:
+    with pytest.raises(InvalidRequest) as error:
+        stage.balancer("web", HealthCheck(path=path))
+    assert error.value.field == "healthCheck.path"
+
+
+def test_haproxy_comes_back_when_it_dies(agent: LocalAgent, stage: Stage, image: Image) -> None:
+    address = stage.balancer("web").address
+    stage.create(request_(image, size=1))
+    for pid in processes.carrying(agent.marker):
+        with open(f"/proc/{pid}/comm") as file:
+            if file.read().strip() == "haproxy":
+                os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: can_connect(address, "127.0.0.1"))
