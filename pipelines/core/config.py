@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 
 
 class JsonConfig(BaseModel):
@@ -34,9 +36,30 @@ def json_path(location: tuple[int | str, ...]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
 
 
-def problems(error: ValidationError) -> list[tuple[str, str]]:
-    """(path, what is wrong with it), in the order of the fields."""
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`location` leads to the field by JSON names and indexes; `contradicts`: it may be right beside other fields."""
+
+    location: tuple[int | str, ...]
+    message: str
+    contradicts: bool
+
+    @property
+    def path(self) -> str:
+        return json_path(self.location)
+
+
+def problems(error: ValidationError) -> list[Problem]:
+    """In the order of the fields."""
     return [
-        (json_path(line["loc"]), line["msg"].removeprefix("Value error, "))
+        Problem(_location(line), line["msg"].removeprefix("Value error, "), line["type"] == "value_error")
         for line in error.errors(include_url=False, include_context=False, include_input=False)
     ]
+
+
+def _location(line: ErrorDetails) -> tuple[int | str, ...]:
+    """Of a field that is absent, pydantic gives the Python name when a validator of ours misses it."""
+    *above, field = line["loc"]
+    if line["type"] == "value_error" and isinstance(field, str):
+        field = to_camel(field)
+    return (*above, field)

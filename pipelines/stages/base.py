@@ -65,8 +65,8 @@ class BaseStage:
         try:
             return self.Config.model_validate(dict(context))
         except ValidationError as error:
-            path, message = problems(error)[0]
-            raise StepFailed(f"{path}: {message}", field=path) from None
+            first = problems(error)[0]
+            raise StepFailed(f"{first.path}: {first.message}", field=first.path) from None
 
     def before(self, config: Any, stage: StageView) -> list[Child]:
         return []

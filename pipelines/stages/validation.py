@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from pydantic import ValidationError
 
 from pipelines.core.config import JsonConfig, json_path
+from pipelines.core.config import problems as problems_of
 from pipelines.stages import find
 from pipelines.stages.base import COMMON_FIELDS, BaseStage
 from pipelines.strategies import STRATEGIES
@@ -33,14 +34,14 @@ def _errors(config: type[JsonConfig], stage: Mapping[str, Any]) -> Iterator[Prob
     try:
         config.model_validate(dict(stage))
     except ValidationError as error:
-        lines = error.errors(include_url=False, include_context=False, include_input=False)
-        unknown = [line["loc"] for line in lines if _holds_expression(_at(stage, line["loc"]))]
+        found = problems_of(error)
+        unknown = [problem.location for problem in found if _holds_expression(_at(stage, problem.location))]
         # A field that contradicts the one beside it may be right once that one has its value.
         beside = {location[:-1] for location in unknown}
-        for line in lines:
-            contradicts = line["type"] == "value_error" and line["loc"][:-1] in beside
-            if line["loc"] not in unknown and not contradicts:
-                yield json_path(line["loc"]), line["msg"].removeprefix("Value error, "), "error"
+        for problem in found:
+            is_excused = problem.contradicts and problem.location[:-1] in beside
+            if problem.location not in unknown and not is_excused:
+                yield problem.path, problem.message, "error"
 
 
 def _at(value: Any, location: Location) -> Any:
