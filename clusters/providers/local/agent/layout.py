@@ -58,13 +58,17 @@ def _instances(data: Path) -> Path:
     """Where root starts instances as other users, each folder above must let them pass; else all is one user's."""
     folder = data / "instances"
     if os.geteuid() == 0 and not all(_lets_pass(parent) for parent in data.parents):
-        SYSTEM_INSTANCES.mkdir(mode=0o711, exist_ok=True)
-        folder = _own(SYSTEM_INSTANCES) / _digest(data)
+        folder = _passable(SYSTEM_INSTANCES) / _digest(data)
     elif os.geteuid() == 0:
         data.chmod(0o711)
-    folder.mkdir(mode=0o711, exist_ok=True)
-    folder.chmod(0o711)
-    return _own(folder)
+    return _passable(folder)
+
+
+def _passable(folder: Path) -> Path:
+    """Made, and opened in a call of its own: mkdir's mode is cut down by whatever umask we were started with."""
+    folder.mkdir(exist_ok=True)
+    _own(folder).chmod(0o711)
+    return folder
 
 
 def _lets_pass(folder: Path) -> bool:
