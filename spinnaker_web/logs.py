@@ -45,6 +45,7 @@ def config() -> dict[str, Any]:
             "django.server": {"handlers": [], "level": "INFO", "propagate": True},
             # Each answer is logged once, by spinnaker_web.middleware; these would say the same again.
             "django.request": {"level": "ERROR"},
+            "httpx": {"level": "WARNING"},  # a line for each call to the local cloud would drown the rest
             "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
         },
     }

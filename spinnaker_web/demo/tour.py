@@ -48,8 +48,10 @@ class Tour:
         return self._verdict(traffic.record, execution)
 
     def _set_up(self) -> None:
-        """Production on the first version, whatever stands there."""
-        execution = operations.start(world.administrator(), world.pipeline(world.SET_UP), note="make demo")
+        """Production on the first version, whatever stands there: by the run that a new stack begins with, or another."""
+        pipeline = world.pipeline(world.SET_UP)
+        under_way = pipeline.executions.open().first()
+        execution = under_way or operations.start(world.administrator(), pipeline, note="make demo")
         self._follow(execution, lambda stage: None)
 
     def _follow(self, execution: Execution, act: Callable[[Stage], None]) -> None:
