@@ -84,13 +84,18 @@ class Hub:
 
     def join(self, stream: Stream) -> None:
         self._streams.add(stream)
-        if self._task is None or self._task.done():
-            # A context of its own: this outlives the request that happens to be first.
-            loop = asyncio.get_running_loop()
-            self._task = loop.create_task(self._run(), context=contextvars.Context())
+        self._begin()
 
     def leave(self, stream: Stream) -> None:
         self._streams.discard(stream)
+
+    def _begin(self, ended: asyncio.Task[None] | None = None) -> None:
+        """Also called when the task has ended: a stream may have come while it was about to."""
+        if self._streams and (self._task is None or self._task.done()):
+            # A context of its own: this outlives the request that happens to be first.
+            loop = asyncio.get_running_loop()
+            self._task = loop.create_task(self._run(), context=contextvars.Context())
+            self._task.add_done_callback(self._begin)
 
     async def _run(self) -> None:
         tail = Tail()

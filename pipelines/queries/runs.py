@@ -19,6 +19,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
 from clusters.models import Application
+from pipelines.core.sentences import JUDGMENT
 from pipelines.core.snapshot import StepStatus
 from pipelines.core.status import Status
 from pipelines.models import Execution, Pipeline, Stage, Step
@@ -96,6 +97,11 @@ class Waiting:
     stage: Stage
     top: Stage
 
+    @property
+    def asks(self) -> bool:
+        """True when a person has to answer, and nobody has yet."""
+        return self.stage.type_key == JUDGMENT and not hasattr(self.stage, "judgment")
+
 
 @dataclass(slots=True)
 class Run:
@@ -169,7 +175,7 @@ def open_steps(execution_ids: list[Any]) -> Iterable[Step]:
     """Steps under way with their stage, whose `context` holds only what sentences need."""
     steps = (
         Step.objects.filter(stage__execution__in=execution_ids, status__in=OPEN_STEPS)
-        .select_related("stage")
+        .select_related("stage__judgment")
         .defer("intent", "stage__context", "stage__outputs")
         .annotate(**options("stage__"))
         .order_by("stage__position", "n")

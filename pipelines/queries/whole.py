@@ -11,7 +11,6 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, OuterRef
 
 from clusters.trust.permissions import Actor
-from pipelines.core.sentences import JUDGMENT
 from pipelines.core.snapshot import StepStatus
 from pipelines.core.status import Status
 from pipelines.models import Event, Execution, Stage, Step
@@ -63,8 +62,7 @@ class Whole:
     @property
     def judgments(self) -> list[Stage]:
         """Stages that wait for an answer."""
-        stages = (waits.stage for waits in self.waiting if waits.stage.type_key == JUDGMENT)
-        return [stage for stage in stages if not hasattr(stage, "judgment")]
+        return [waits.stage for waits in self.waiting if waits.asks]
 
 
 def find(actor: Actor, ulid: str) -> Execution:

@@ -115,10 +115,10 @@ def look(execution: Execution, waiting: Sequence[Waiting], reader: Reader) -> Lo
         return CANCELLING
     if execution.status == Status.NOT_STARTED:
         return QUEUED
-    asked = [waits.stage for waits in waiting if waits.stage.type_key == JUDGMENT]
+    asked = [waits.stage for waits in waiting if waits.asks]
     if any(reader.may_judge(stage, execution.application) for stage in asked):
         return YOUR_TURN
-    if waiting and all(waits.stage.type_key in HOLDS for waits in waiting):
+    if waiting and all(waits.asks or waits.stage.type_key == "wait" for waits in waiting):
         return ASKED if asked else CLOCK
     return execution.look
 
@@ -127,10 +127,10 @@ def stage_look(stage: Stage, waiting: Sequence[Waiting], reader: Reader, applica
     """The same for one stage; `waiting` is what is open in it and below it."""
     if stage.status != Status.RUNNING:
         return stage.look
-    asked = [waits.stage for waits in waiting if waits.stage.type_key == JUDGMENT]
+    asked = [waits.stage for waits in waiting if waits.asks]
     if asked:
         return YOUR_TURN if any(reader.may_judge(one, application) for one in asked) else ASKED
-    if waiting and all(waits.stage.type_key in HOLDS for waits in waiting):
+    if waiting and all(waits.asks or waits.stage.type_key == "wait" for waits in waiting):
         return CLOCK
     return stage.look
 
@@ -154,6 +154,9 @@ def sentence(execution: Execution, stages: Sequence[Stage], waiting: Sequence[Wa
 
 
 def wait_sentence(waits: Waiting, reader: Reader, application: str, judges: Judges | None = None) -> str:
+    if hasattr(waits.stage, "judgment"):
+        made = waits.stage.judgment
+        return sentences.judged(made.by, made.answer, made.input, made.reason)
     if judges is None:
         roles = turn.required_roles(waits.stage.context)
         judges = Judges(roles=roles, includes_you=reader.may_judge(waits.stage, application))
@@ -242,7 +245,7 @@ def starts_on(triggers: Any) -> str:
 def _offer(waits: Waiting, execution: Execution, reader: Reader) -> tuple[str, str] | None:
     if execution.application not in reader.runnable:
         return None
-    if waits.stage.type_key == JUDGMENT and turn.may_answer(reader.actor, waits.stage.context):
+    if waits.asks and turn.may_answer(reader.actor, waits.stage.context):
         return "judge", waits.stage.ref
     return ("skip", waits.stage.ref) if waits.stage.type_key == "wait" else None
 
