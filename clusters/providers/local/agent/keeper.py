@@ -220,9 +220,10 @@ def main() -> None:
     options = parser.parse_args()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    # Only the end of the launcher or a word of the agent ends it: a signal meant for the agent's group must not.
+    # Only the end of the launcher or a word of the agent ends it. A handler that does nothing, since children would
+    # inherit that a signal is ignored.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda *_: None)
     launcher = os.environ.get("SPINNAKER_LAUNCHER_PID")
     keeper = Keeper(options.socket, Launcher(int(launcher)) if launcher else None)
     keeper.run()

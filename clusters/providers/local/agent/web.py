@@ -55,6 +55,7 @@ UPLOAD = "put"
 #: A call's arguments: an environment, a thousand rules.
 LARGEST_BODY = 1024**2
 
+_Arguments: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 Handler = Callable[[Request], Any]
 
 
@@ -99,8 +100,8 @@ def _call(method: Callable[..., Any]) -> Handler:
     async def call(request: Request) -> Response:
         if int(request.headers.get("content-length", 0)) > LARGEST_BODY:
             raise InvalidRequest("the request is too large")
-        arguments = await request.json()
         try:
+            arguments = _Arguments.validate_json(await request.body())
             answer = await run_in_threadpool(lambda: checked(**arguments))
         except ValidationError as error:
             raise _invalid(error) from error
