@@ -48,7 +48,7 @@ class Tour:
         return self._verdict(traffic.record, execution)
 
     def _set_up(self) -> None:
-        """Production on the first version, whatever stands there: by the run that a new stack begins with, or another."""
+        """Production on the first version, whatever stands there: by the run a new stack begins with, or another."""
         pipeline = world.pipeline(world.SET_UP)
         under_way = pipeline.executions.open().first()
         execution = under_way or operations.start(world.administrator(), pipeline, note="make demo")
