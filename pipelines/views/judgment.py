@@ -9,7 +9,7 @@ from pipelines.core import sentences
 from pipelines.forms import JudgeForm
 from pipelines.models import Stage
 from pipelines.operations.executions import inputs_of
-from pipelines.queries import turn, visible
+from pipelines.queries import turn
 from pipelines.queries.whole import Whole
 from pipelines.views.shown import Reader, wait_sentence
 
@@ -36,7 +36,7 @@ def judgment_card(whole: Whole, stage: Stage, reader: Reader, form: Any = None) 
     if waits is None or whole.execution.cancel_requested_at:
         return Card(stage, instructions, f"{stage.look.word}: there is nothing to judge now.", None, is_open=False)
     application = whole.execution.application
-    judges = turn.judges(reader.actor, visible.roles_that_execute(application), stage.context)
+    judges = turn.judges(reader.actor, reader.allowed, stage.context)
     said = wait_sentence(waits, reader, application, judges)
     may = reader.may_judge(stage, application)
     if may and form is None:

@@ -34,6 +34,8 @@ class Reader:
     actor: Actor
     now: datetime
     runnable: frozenset[str]
+    #: Roles that may act; read only for the page of one execution.
+    allowed: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, actor: Actor, runnable: Sequence[str] | set[str]) -> Reader:
@@ -42,7 +44,9 @@ class Reader:
     @classmethod
     def for_one(cls, actor: Actor, application_name: str) -> Reader:
         """For the page of one execution; one query."""
-        return cls.of(actor, [application_name] if visible.may_execute(actor, application_name) else [])
+        allowed = visible.roles_that_execute(application_name)
+        may = actor.is_superuser or not actor.roles.isdisjoint(allowed)
+        return cls(actor, timezone.localtime(), frozenset([application_name] if may else []), allowed)
 
     def may_judge(self, stage: Stage, application: str) -> bool:
         return application in self.runnable and turn.may_answer(self.actor, stage.context)

@@ -96,7 +96,7 @@ def test_what_a_person_types_and_opens_survives(site, page, alice, asking):
     settled(asking, "1")
     open_page(site, page, asking)
     expect(page.locator("#live")).to_have_text("Live")
-    page.check("text=b")
+    page.check("input[value=b]")
     page.fill("textarea[name=reason]", "half a sent")
     page.evaluate("document.querySelector('textarea[name=reason]').setSelectionRange(4, 4)")
     fetched = []
