@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pydantic import Field
-
 from clusters import queries
 from clusters.core.values import Bake as BakeValue
 from clusters.core.values import BakeRequest, BakeState
@@ -29,9 +27,9 @@ from pipelines.core.plan import (
 )
 from pipelines.stages.base import BaseStage, cloud_errors, inherited
 from pipelines.stages.parts import pace
+from pipelines.stages.parts.baking import BakeConfig, package_and_version
 from pipelines.stages.parts.images import GLOBAL, deployed_to
-from pipelines.stages.parts.packages import package_and_version
-from pipelines.stages.parts.place import AccountConfig, sole_account
+from pipelines.stages.parts.place import sole_account
 
 #: What a later stage reads of each image, where the bake has it.
 _DETAILS = (
@@ -40,46 +38,8 @@ _DETAILS = (
 )
 DETAILS = tuple(_DETAILS.split())
 
-BUILDER_FIELDS = {
-    "base_label",
-    "base_ami",
-    "ami_suffix",
-    "vm_type",
-    "store_type",
-    "enhanced_networking",
-    "root_volume_size",
-    "template_file_name",
-    "var_file_name",
-}
 
-
-class Config(AccountConfig):
-    """`packageVersion` is ours: without it `package` is name_version[_arch], or the newest version uploaded."""
-
-    also_known: ClassVar[frozenset[str]] = frozenset(
-        {"user", "packageType", "packageArtifactIds", "showAdvancedOptions"}
-    )
-
-    package: str
-    package_version: str = ""
-    base_os: str = ""
-    base_label: str = "release"
-    base_ami: str = ""
-    ami_name: str = ""
-    ami_suffix: str = ""
-    vm_type: str = ""
-    store_type: str = ""
-    #: Bake again although there is an image of the same contents.
-    rebake: bool = False
-    enhanced_networking: str = ""
-    root_volume_size: str = ""
-    template_file_name: str = ""
-    var_file_name: str = ""
-    extended_attributes: dict[str, str] = Field(default={})
-    skip_region_detection: bool = False
-
-
-def _intend(step: StepView, config: Config) -> Intent:
+def _intend(step: StepView, config: BakeConfig) -> Intent:
     with cloud_errors():
         account = sole_account(config)
         name, version = package_and_version(account, config.package, config.package_version)
@@ -90,17 +50,11 @@ def _intend(step: StepView, config: Config) -> Intent:
             base=config.base_os,
             name=config.ami_name,
             rebake=config.rebake or step.stage.trigger.get("rebake") is True,
-            extra=_extra(config),
+            extra=config.extra,
         )
         bake = images.intend_bake(step.stage.actor, account, request, execution_id=step.stage.execution_id)
     package = f"{name}_{version}"
     return Intent({"bake": bake, "account": account, "package": package}, f"bake {package} in {request.region}")
-
-
-def _extra(config: Config) -> dict[str, str]:
-    """What the cloud's image builder may want to know besides, by its JSON name."""
-    given = config.model_dump(by_alias=True, include=BUILDER_FIELDS)
-    return {name: value for name, value in given.items() if value} | config.extended_attributes
 
 
 def _start(intent: Intent, step: StepView) -> Outcome:
@@ -132,7 +86,7 @@ def _status(bake: BakeValue) -> Json:
     }
 
 
-def _monitor(step: StepView, config: Config) -> Outcome:
+def _monitor(step: StepView, config: BakeConfig) -> Outcome:
     bake_id = step.stage.context["status"]["id"]
     with cloud_errors():
         bake = images.bake(config.account_name, config.region_names[0], bake_id)
@@ -144,7 +98,7 @@ def _monitor(step: StepView, config: Config) -> Outcome:
     return Running(f"the bake of {config.package}", again_in=pace.again_in(step, slowest=30), context=facts)
 
 
-def _complete(step: StepView, config: Config) -> Outcome:
+def _complete(step: StepView, config: BakeConfig) -> Outcome:
     image_id = step.stage.context["status"]["resourceId"]
     with cloud_errors():
         try:
@@ -157,7 +111,7 @@ def _complete(step: StepView, config: Config) -> Outcome:
     return Succeeded(facts | base | {"artifacts": [artifact]}, facts, note=image.name)
 
 
-def _gather(step: StepView, config: Config) -> Outcome:
+def _gather(step: StepView, config: BakeConfig) -> Outcome:
     """One map per region, for the stages behind this one."""
     baked = [a for a in step.stage.ancestors if a.ref.startswith(f"{step.stage.ref}<") and a.context.get("imageId")]
     details = [{name: child.context[name] for name in DETAILS if name in child.context} for child in reversed(baked)]
@@ -168,7 +122,7 @@ class Bake(BaseStage):
     key: ClassVar[str] = "bake"
     label: ClassVar[str] = "Bake"
     is_restartable: ClassVar[bool] = True
-    Config = Config
+    Config = BakeConfig
 
     def before(self, config: Any, stage: StageView) -> list[Child]:
         if config.region:
@@ -187,7 +141,7 @@ class Bake(BaseStage):
         )
 
 
-def _regions(config: Config, stage: StageView) -> list[str]:
+def _regions(config: BakeConfig, stage: StageView) -> list[str]:
     """The stage's own, and those that stages behind it deploy to."""
     regions = list(config.regions)
     if not config.skip_region_detection and GLOBAL not in regions:

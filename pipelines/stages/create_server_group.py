@@ -52,6 +52,8 @@ class Config(Launch):
 
 
 def _determine_source(step: StepView, config: Config) -> Outcome:
+    if len(config.region_names) > 1:
+        raise StepFailed("regions: one server group is in one region; a deploy stage takes several.", field="regions")
     if config.source.name:
         return Succeeded()
     region, cluster = config.region_names[0], config.name_in(step.stage.application).cluster

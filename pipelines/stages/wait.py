@@ -12,8 +12,8 @@ from pipelines.stages.base import BaseStage, StageConfig
 
 
 class Config(StageConfig):
-    #: Seconds.
-    wait_time: float | None = Field(default=0, ge=0)
+    #: Seconds; ten years at most.
+    wait_time: float = Field(default=0, ge=0, le=10 * 365 * 24 * 3600, allow_inf_nan=False)
     skip_wait_text: str = ""
     skip_remaining_wait: bool = False
 
@@ -21,7 +21,7 @@ class Config(StageConfig):
 def _wait(step: StepView, config: Config) -> Outcome:
     if step.is_skip_requested or config.skip_remaining_wait:
         return Skipped("The rest of the wait was skipped")
-    until = step.started_at + timedelta(seconds=config.wait_time or 0)
+    until = step.started_at + timedelta(seconds=config.wait_time)
     if step.now >= until:
         return Succeeded()
     return Running("the wait to end", until=until)

@@ -14,6 +14,8 @@ from pipelines.stages.base import StageConfig, cloud_errors
 
 
 class Moniker(StageConfig):
+    also_known: ClassVar[frozenset[str]] = frozenset({"sequence"})
+
     app: str = ""
     stack: str = ""
     detail: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.stages.parts.baking import BakeConfig
 from tests.pipelines.stages.conftest import ACCOUNT, REGION, REGIONS, World
 
 BAKE = {"type": "bake", "name": "Bake", "package": "shop", "regions": [REGION], "cloudProviderType": "memory"}
@@ -50,6 +51,18 @@ def test_a_version_that_is_named_is_baked(world: World, fields: dict, baked: str
     world.upload("shop", "1.2")
     assert world.run({**BAKE, **fields}).status == "SUCCEEDED"
     assert world.stage("Bake in eu-west-1").context["bakePackageName"] == baked
+
+
+def test_what_the_image_builder_may_know_is_passed_on_as_text():
+    fields = {"package": "shop", "regions": ["r"], "enhancedNetworking": "true", "rootVolumeSize": 20}
+    config = BakeConfig.model_validate(fields | {"extendedAttributes": {"debug": True, "disk": 5}})
+    assert config.extra == {
+        "baseLabel": "release",
+        "enhancedNetworking": "true",
+        "rootVolumeSize": "20",
+        "debug": "true",
+        "disk": "5",
+    }
 
 
 def test_an_equal_bake_is_done_once_unless_asked_again(world: World):
