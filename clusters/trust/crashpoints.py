@@ -1,6 +1,7 @@
 """Named places at which a test may kill this process; free of effect otherwise.
 
 CRASH_AT=n         SIGKILL the own process at the n-th point it comes to (counted from 1)
+CRASH_SIGNAL=name  send this signal instead: SIGSTOP, SIGTERM
 CRASH_RECORD=path  append the name of each point to this file, so that a test knows how many there are
 """
 
@@ -20,4 +21,4 @@ def crashpoint(name: str) -> None:
             file.write(f"{name}\n")
     crash_at = os.environ.get("CRASH_AT")
     if crash_at and next(_count) == int(crash_at):
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.Signals[os.environ.get("CRASH_SIGNAL", "SIGKILL")])

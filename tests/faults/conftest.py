@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection, connections
 
+from tests.faults.case import Case, Played, play_all
 from tests.faults.ground import Ground
 from tests.local_agent import LocalAgent, agent
 
@@ -20,3 +21,16 @@ def ground(prepared: Ground, transactional_db: None) -> Ground:
     ground = prepared.on(str(connection.settings_dict["NAME"]))
     connections.close_all()
     return ground
+
+
+@pytest.fixture(scope="session")
+def recordings() -> list[Played]:
+    return []
+
+
+@pytest.fixture
+def recording(ground: Ground, recordings: list[Played]) -> Played:
+    """A run without a fault: its points are where others fail, its ledger is what they must come to."""
+    if not recordings:
+        recordings += play_all(ground, [Case("recording")])
+    return recordings[0]

@@ -8,58 +8,91 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 
 from django.db import connections
 
 from pipelines.engine import timer
 from pipelines.engine.drive import STOPPING
+from tests.faults.backend import base
 from tests.processes import eventually
 
 #: No worker outlives this, whatever becomes of the test.
-LONGEST_SECONDS = 90
+LONGEST_SECONDS = 120
+
+
+def drive() -> None:
+    """What `manage.py drive` does, but listening for hints."""
+    signal.signal(signal.SIGTERM, lambda *_: (STOPPING.set(), timer.nudge()))
+    timer.run()
 
 
 class Worker:
     """A forked process that does `work`, with these variables set and its output in `log`."""
 
-    def __init__(self, work: Callable[[], None], log: Path, **environ: str) -> None:
+    def __init__(self, work: Callable[[], object], log: Path, **environ: str) -> None:
         connections.close_all()  # a connection must not have two owners
         self._status: int | None = None
+        self.is_stopped = False
         self.pid = os.fork()
         if self.pid == 0:
             _live(work, log, environ)
 
     @property
     def is_running(self) -> bool:
-        if self._status is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            self._status = status if pid else None
-        return self._status is None
+        self._look()
+        return self._status is None and not self.is_stopped
 
     @property
-    def was_killed(self) -> bool:
-        return not self.is_running and os.WIFSIGNALED(self._status or 0)
+    def exit_code(self) -> int | None:
+        """Negative for a signal's number; None while it lives."""
+        self._look()
+        return None if self._status is None else os.waitstatus_to_exitcode(self._status)
 
     def signal(self, number: signal.Signals) -> None:
-        if self.is_running:
+        self._look()
+        if self._status is None:
             os.kill(self.pid, number)
+            self.is_stopped = self.is_stopped and number is not signal.SIGCONT
 
-    def is_gone_within(self, seconds: float) -> bool:
-        return eventually(lambda: not self.is_running, seconds)
+    def wait(self, seconds: float = 10) -> int:
+        """Its exit code."""
+        assert eventually(lambda: self.exit_code is not None, seconds), f"process {self.pid} still lives"
+        return self.exit_code or 0
 
-    def end(self) -> None:
-        """Whatever state it is in."""
-        self.signal(signal.SIGKILL)
-        self.is_gone_within(5)
+    def _look(self) -> None:
+        if self._status is not None:
+            return
+        pid, status = os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED)
+        if pid and os.WIFSTOPPED(status):
+            self.is_stopped = True
+        elif pid:
+            self._status = status
 
 
-def drive() -> None:
-    """What `manage.py drive` does, without listening for hints."""
-    signal.signal(signal.SIGTERM, lambda *_: (STOPPING.set(), timer.nudge()))
-    timer.run()
+class Crew:
+    """Workers that are gone at the end, whatever state they are in."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._workers: list[Worker] = []
+
+    def add(self, work: Callable[[], object] = drive, **environ: str) -> Worker:
+        worker = Worker(work, self._log, **environ)
+        self._workers.append(worker)
+        return worker
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for worker in self._workers:
+            worker.signal(signal.SIGKILL)
+        for worker in self._workers:
+            worker.wait()
 
 
-def _live(work: Callable[[], None], log: Path, environ: dict[str, str]) -> None:
+def _live(work: Callable[[], object], log: Path, environ: dict[str, str]) -> None:
     """The child, which never returns to the test it is a copy of."""
     try:
         signal.alarm(LONGEST_SECONDS)
@@ -68,7 +101,7 @@ def _live(work: Callable[[], None], log: Path, environ: dict[str, str]) -> None:
             os.dup2(output, descriptor)
         sys.stdout = sys.stderr = os.fdopen(output, "w", buffering=1)
         os.environ.update(environ)
-        connections.settings["default"]["ENGINE"] = "tests.faults.backend"
+        connections.settings["default"]["ENGINE"] = base.__package__
         del connections["default"]
         work()
     except BaseException:

@@ -61,36 +61,30 @@ class Ground:
     def on(self, template: str) -> Ground:
         return replace(self, template=template)
 
-    def enter(self) -> None:
+    def enter(self, database: str) -> None:
         """Make this process, a fork that ends after its cases, play here."""
+        connections.settings["default"]["NAME"] = database
         settings.LEASE_SECONDS = LEASE
         settings.REDIS_URL = NO_REDIS
         PROVIDERS["local"] = self.cloud
 
     @contextmanager
-    def database(self, name: str) -> Iterator[None]:
-        """A copy of the template, which this process uses meanwhile."""
-        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{self.template}" STRATEGY file_copy')
-        connections.settings["default"]["NAME"] = name
+    def databases(self, count: int) -> Iterator[list[str]]:
+        """Names of copies of the template, one for each process that plays: cases in turn do not get in each other's way."""
+        names = [f"{self.template}_{number}" for number in range(count)]
+        for name in names:
+            administer(f'CREATE DATABASE "{name}" TEMPLATE "{self.template}"')
         try:
-            yield
+            yield names
         finally:
-            connections.close_all()
-            connections.settings["default"]["NAME"] = self.template
-            self._administer(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-    def _administer(self, statement: str) -> None:
-        parameters = connection.get_connection_params()
-        server = {key: parameters[key] for key in ("host", "port", "user", "password")}
-        with psycopg.connect(**server, dbname="postgres", autocommit=True) as administration:
-            administration.execute(statement)
+            for name in names:
+                administer(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     def start(self, name: str) -> Execution:
         """The application of that name with version 1 in production, and the demo pipeline about to replace it."""
         actor = seed()
         self.stand(f"{name}-prod-v000")
-        pipeline = save(actor, name)
-        return start(actor, pipeline, dedupe_key=name)
+        return start(actor, save(actor, name))
 
     def stand(self, group: str) -> None:
         request = ServerGroupRequest(REGION, group, self.image, Capacity(1, 1, 1), (f"{world.APPLICATION}-prod",))
@@ -100,14 +94,27 @@ class Ground:
         every = self.cloud.server_groups.list(ACCOUNT, REGION)
         return [group for group in every if group.name.startswith(f"{application}-")]
 
-    def clear(self, application: str) -> None:
-        for group in self.groups(application):
-            self.cloud.server_groups.destroy(ACCOUNT, REGION, group.name)
+    @contextmanager
+    def cleared(self, application: str) -> Iterator[None]:
+        """Nothing of the application is left running afterwards."""
+        try:
+            yield
+        finally:
+            for group in self.groups(application):
+                self.cloud.server_groups.destroy(ACCOUNT, REGION, group.name)
+
+
+def administer(statement: str) -> None:
+    parameters = connection.get_connection_params()
+    server = {key: parameters[key] for key in ("host", "port", "user", "password")}
+    with psycopg.connect(**server, dbname="postgres", autocommit=True) as administration:
+        administration.execute(statement)
 
 
 def seed() -> Actor:
     world.make_account()
-    return actor_of(get_user_model().objects.create_superuser("ada"))
+    user, _ = get_user_model().objects.get_or_create(username="ada", is_superuser=True)
+    return actor_of(user)
 
 
 def save(actor: Actor, application: str) -> Pipeline:

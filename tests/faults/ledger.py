@@ -10,7 +10,7 @@ from typing import Any
 from clusters.core.values import Health
 from clusters.models import AuditEntry, NameReservation, OpLock
 from clusters.providers.base import TOKEN_TAG
-from pipelines.models import Event, Execution, Stage, Step
+from pipelines.models import Execution, Step
 from tests.clouds import wait_until
 from tests.faults.ground import Ground
 
@@ -33,8 +33,10 @@ class Ledger:
         return cls(
             list(execution.stages.order_by("ref").values_list("ref", "attempt", "type_key", "status")),
             list(_steps(execution).order_by("stage__ref", "n").values_list("stage__ref", "n", "name", "status")),
-            Counter(_unnamed(name, _moves().values_list("kind", "ref", "attempt", "step", "status", "message"))),
-            Counter(_unnamed(name, AuditEntry.objects.values_list("actor", "action", "object_id", "result"))),
+            Counter(
+                _unnamed(name, _moves(execution).values_list("kind", "ref", "attempt", "step", "status", "message"))
+            ),
+            Counter(_unnamed(name, _audit(name).values_list("actor", "action", "object_id", "result"))),
             list(_unnamed(name, _cloud(ground, name))),
         )
 
@@ -70,10 +72,14 @@ def check_cloud(execution: Execution, ground: Ground) -> None:
     groups = wait_until(lambda: _settled(ground, execution.application))
     made = _steps(execution).filter(name="createServerGroup", status="DONE")
     tags = sorted((group.tags[TOKEN_TAG], group.name) for group in groups)
-    assert tags == sorted(NameReservation.objects.values_list("token", "name"))
+    assert tags == sorted(_reserved(execution.application).values_list("token", "name"))
     assert [token for token, _ in tags] == sorted(made.values_list("token", flat=True))
     for group in groups:
         assert len(group.instances) == group.capacity.desired == 1, group
+
+
+def _reserved(application: str) -> Any:
+    return NameReservation.objects.filter(name__startswith=f"{application}-")
 
 
 def _settled(ground: Ground, application: str) -> list[Any]:
@@ -92,9 +98,13 @@ def _steps(execution: Execution) -> Any:
     return Step.objects.filter(stage__execution=execution)
 
 
-def _moves() -> Any:
+def _moves(execution: Execution) -> Any:
     """Without "still waiting": how often somebody looked is chance."""
-    return Event.objects.exclude(kind="step", status="RUNNING")
+    return execution.events.exclude(kind="step", status="RUNNING")
+
+
+def _audit(application: str) -> Any:
+    return AuditEntry.objects.filter(application=application)
 
 
 def _unnamed(application: str, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

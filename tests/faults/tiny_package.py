@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 
-RUN = '''#!/usr/bin/env -S python3 -S -E
+RUN = """#!/usr/bin/env -S python3 -S -E
 import os
 import signal
 import socket
@@ -20,7 +20,7 @@ while True:
     caller.recv(4096)
     caller.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 3\\r\\nConnection: close\\r\\n\\r\\n@V@")
     caller.close()
-'''
+"""
 
 
 def build(version: str) -> bytes:

@@ -14,7 +14,7 @@ from pipelines.operations import judge
 
 #: Longest a run may take, seconds.
 PATIENCE = 60.0
-PAUSE = 0.03
+PAUSE = 0.05
 
 _LOOK = """
 SELECT e.status NOT IN ('NOT_STARTED', 'RUNNING', 'PAUSED'), e.lease_epoch,

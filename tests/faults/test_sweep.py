@@ -1,0 +1,52 @@
+"""SIGKILL before and after every COMMIT and every call of the cloud that a run of the demo pipeline makes."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.faults.case import Case, Played, play_all
+from tests.faults.ground import LEASE, Ground
+
+SHARDS = 8
+TRIES = 3
+
+
+def test_a_recording_run_comes_by_every_kind_of_point(recording: Played) -> None:
+    names = Counter(point.rpartition(":")[0] for point in recording.points)
+    assert names["commit"] >= 2 * 40
+    for call in ("images.start_bake", "images.bake", *_group_calls("create", "get", "list", "disable", "destroy")):
+        assert names[f"local.{call}"] >= 2
+    sides = Counter(point.rpartition(":")[2] for point in recording.points)
+    assert sides["before"] == sides["after"]
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_a_worker_killed_anywhere_costs_a_lease_and_changes_nothing(
+    ground: Ground, recording: Played, shard: int
+) -> None:
+    points = range(1 + shard, len(recording.points) + 1, SHARDS)
+    killed = kill_at(ground, recording, points)
+    assert len(killed) >= len(points)
+    for played in killed:
+        assert played.ledger == recording.ledger, played
+        assert played.recovery_seconds <= LEASE + 2, played
+
+
+def kill_at(ground: Ground, recording: Played, points: range) -> list[Played]:
+    """A run that looked less often than the recorded one has fewer points: its last ones are counted from the end."""
+    killed: list[Played] = []
+    cases = [Case(f"kill{point}", point) for point in points]
+    for number in range(TRIES):
+        if not cases:
+            break
+        played = play_all(ground, cases)
+        killed += [one for one in played if one.was_hit]
+        missed = [(one, len(recording.points) - one.case.point) for one in played if not one.was_hit]
+        cases = [Case(f"{one.case.name}x{number}", len(one.points) - left) for one, left in missed]
+    return killed
+
+
+def _group_calls(*names: str) -> list[str]:
+    return [f"server_groups.{name}" for name in names]
