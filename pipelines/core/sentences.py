@@ -116,10 +116,12 @@ def who(judges: Judges) -> str:
     return f"somebody with {role}" if role else "somebody who may run it"
 
 
-def waiting(stage: StageFacts, step: StepFacts, now: datetime, judges: Judges = NOBODY_NAMED) -> str:
-    """What a stage's open step waits for."""
+def waiting(
+    stage: StageFacts, step: StepFacts, now: datetime, judges: Judges = NOBODY_NAMED, *, is_brief: bool = False
+) -> str:
+    """What a stage's open step waits for. Brief: without what happens otherwise, where many stand together."""
     if stage.type_key == JUDGMENT:
-        return _for_a_person(stage, step, now, judges)
+        return _for_a_person(stage, step, now, judges, is_brief)
     if stage.type_key == "wait" and step.due_at:
         return f"Waiting {until(step.due_at, now)}."
     if step.status == "INTENT":
@@ -127,14 +129,21 @@ def waiting(stage: StageFacts, step: StepFacts, now: datetime, judges: Judges = 
     what = step.waiting_for or f"the step “{in_words(step.name)}” to end"
     if step.deadline is None:
         return f"Waiting for {what}."
-    return f"Waiting for {what}, {until(step.deadline, now)}. Otherwise {otherwise(stage.context)}."
+    said = f"Waiting for {what}, {until(step.deadline, now)}."
+    return said if is_brief else f"{said} Otherwise {otherwise(stage.context)}."
 
 
-def _for_a_person(stage: StageFacts, step: StepFacts, now: datetime, judges: Judges) -> str:
+def _for_a_person(stage: StageFacts, step: StepFacts, now: datetime, judges: Judges, is_brief: bool) -> str:
     start = f"Waiting for {who(judges)} to judge"
     if step.deadline is None:
         return f"{start}, as long as it takes."
-    return f"{start}, {until(step.deadline, now)}. Without an answer {otherwise(stage.context)}."
+    said = f"{start}, {until(step.deadline, now)}."
+    return said if is_brief else f"{said} Without an answer {otherwise(stage.context)}."
+
+
+def of(name: str, text: str) -> str:
+    """Which stage a sentence is about: "Deploy: Waiting for …", "Go live? Waiting for …"."""
+    return f"{name} {text}" if name[-1:] in "?!.:" else f"{name}: {text}"
 
 
 def being_cancelled(by: str) -> str:

@@ -35,6 +35,8 @@ _SAID = {
     "attention": ("{by} let it be tried again", Look("", "run", "back")),
 }
 _NEUTRAL = Look("", "idle", "todo")
+#: Of something that began, long ago perhaps: nothing turns.
+_BEGAN = Look("Begun", "run", "arrow")
 
 register.filter("in_words", sentences.in_words)
 
@@ -54,23 +56,23 @@ def lasted(row: Step | Stage) -> timedelta | None:
 def event_look(event: Event) -> Look:
     if event.kind in _SAID:
         return _SAID[event.kind][1]
+    if event.status == Status.RUNNING:
+        return _BEGAN
     if event.kind == "step":
         return _STEPS.get(StepStatus(event.status), _NEUTRAL) if event.status in list(StepStatus) else _NEUTRAL
     return TABLE[Status(event.status)] if event.status in list(Status) else _NEUTRAL
 
 
-@register.filter
-def event_words(event: Event) -> str:
-    """Stage 3 succeeded; wait for up instances of 3<1: done; Ben judged 5."""
-    by = event.actor or "Somebody"
+@register.simple_tag
+def event_words(event: Event, names: Mapping[str, str]) -> str:
+    """Bake: succeeded; Deploy, wait for up instances: done; Ben judged Go live?. `names`: of stages by ref."""
+    name = names.get(event.ref, f"stage {event.ref}")
     if event.kind in _SAID:
-        return _SAID[event.kind][0].format(by=by, ref=f"stage {event.ref}")
+        return _SAID[event.kind][0].format(by=event.actor or "Somebody", ref=name)
     word = (event_look(event).word or event.status).lower()
     if event.kind == "step":
-        return f"{sentences.in_words(event.step).capitalize()} of stage {event.ref}: {word}"
-    if event.kind == "stage":
-        return f"Stage {event.ref}: {word}"
-    return f"Execution: {word}"
+        return f"{name}, {sentences.in_words(event.step)}: {word}"
+    return sentences.of(name, word) if event.kind == "stage" else f"Execution {word}"
 
 
 @register.filter

@@ -12,10 +12,12 @@ from pipelines.core.graph import find_cycle
 from pipelines.core.locate import line_of
 from pipelines.core.status import Look, Status
 from pipelines.models import Stage
+from pipelines.queries.runs import Waiting
 from pipelines.queries.whole import Whole
 from pipelines.views.shown import Reader, stage_look
 
-NEUTRAL = Look("Stage", "idle solid", "todo")
+#: Pictures of stages that have not run, by type.
+ICONS = {"bake": "box", "deploy": "up", "wait": "clock", "manualJudgment": "ask"}
 WRONG = Look("Has errors", "bad", "fail")
 DOUBTFUL = Look("Has warnings", "warn", "warn")
 
@@ -51,7 +53,7 @@ def execution_graph(whole: Whole, reader: Reader, picked: Stage | None, address:
         stage = tops[ref]
         waiting = [waits for waits in whole.waiting if waits.top is stage]
         look = stage_look(stage, waiting, reader, whole.execution.application)
-        fact = _fact(stage, reader.now, [waits.step.waiting_for for waits in waiting])
+        fact = _fact(stage, reader.now, waiting)
         nodes.append(Node(ref, stage.name, look, fact, f"{address}{ref}#stage", place, ref == picked_ref))
     edges = [(_edge(tops[edge.source], tops[edge.target]), edge.path) for edge in layout.edges]
     return Graph(nodes, edges, layout.width, layout.height, layout.is_drawable)
@@ -71,7 +73,9 @@ def draft_graph(spec: PipelineSpec, source: str, problems: Sequence[Problem]) ->
         mine = [
             problem for problem in problems if problem.path == path or problem.path.startswith((f"{path}.", f"{path}["))
         ]
-        look = NEUTRAL if not mine else WRONG if any(one.severity == "error" for one in mine) else DOUBTFUL
+        look = Look("Stage", "idle solid", ICONS.get(stages[ref].type_key, "code"))
+        if mine:
+            look = WRONG if any(one.severity == "error" for one in mine) else DOUBTFUL
         fact = mine[0].message if mine else sentences.in_words(stages[ref].type_key)
         nodes.append(Node(ref, stages[ref].name, look, fact, f"#line-{line_of(source, path)}", place))
     return Graph(nodes, [("", edge.path) for edge in layout.edges], layout.width, layout.height, layout.is_drawable)
@@ -90,14 +94,19 @@ def _edge(source: Stage, target: Stage) -> str:
     return "done" if Status(target.status).is_complete else "lit"
 
 
-def _fact(stage: Stage, now: datetime, waiting_for: Sequence[str]) -> str:
+def _fact(stage: Stage, now: datetime, waiting: Sequence[Waiting]) -> str:
     if stage.started_at is None:
         return sentences.in_words(stage.type_key)
     if stage.look.tone == "bad" and stage.message:
         return stage.message
     time = sentences.took((stage.ended_at or now) - stage.started_at)
     if stage.status == Status.RUNNING:
-        return next(filter(None, waiting_for), "") or f"for {time}"
+        return next(filter(None, (_short(waits, now) for waits in waiting)), f"for {time}")
     if hasattr(stage, "judgment"):
         return f"{stage.judgment.by} said {'go on' if stage.judgment.answer == 'continue' else 'stop'}, {time}"
     return time
+
+
+def _short(waits: Waiting, now: datetime) -> str:
+    end = waits.step.deadline if waits.asks else waits.step.due_at if waits.stage.type_key == "wait" else None
+    return f"until {sentences.clock(end, now)}" if end else waits.step.waiting_for

@@ -45,8 +45,10 @@ def execution(request: HttpRequest, ulid: str) -> HttpResponse:
         "look": shown.look(found, whole.waiting, reader),
         **_head(found, whole, reader),
         "graph": execution_graph(whole, reader, picked, "?stage="),
-        "counts": _counts(whole.tops),
+        "counts": _counts(whole.tops, found.is_complete),
         "cards": [judgment_card(whole, stage, reader) for stage in asked],
+        "is_asked_first": bool(asked) and "stage" not in request.GET,
+        "names": {stage.ref: stage.name for stage in whole.rows},
         "newest": events[:NEWEST_EVENTS],
         "event_count": len(events),
     }
@@ -110,7 +112,10 @@ def _panel(
     return {
         "stage": picked,
         "stage_look": shown.stage_look(picked, waiting, reader, whole.execution.application),
-        "stage_sentences": [shown.wait_sentence(waits, reader, whole.execution.application) for waits in waiting],
+        # A question stands in its own card.
+        "stage_sentences": [
+            shown.wait_sentence(waits, reader, whole.execution.application) for waits in waiting if not waits.asks
+        ],
         "panel": _panel_template(picked.type_key),
         "parts": [_part(whole, part, reader) for part in parts[1:]],
         "steps": whole.steps.get(picked.id, []),
@@ -150,12 +155,18 @@ def _panel_template(type_key: str) -> Any:
     return select_template([*names, "pipelines/stages/generic.html"])
 
 
-def _counts(tops: list[Stage]) -> str:
+def _counts(tops: list[Stage], is_complete: bool) -> str:
     done = sum(Status(stage.status).is_complete for stage in tops)
     running = sum(stage.status == Status.RUNNING for stage in tops)
     to_come = len(tops) - done - running
     return ", ".join(
-        f"{count} {word}" for count, word in ((done, "done"), (running, "running"), (to_come, "to come")) if count
+        f"{count} {word}"
+        for count, word in (
+            (done, "done"),
+            (running, "running"),
+            (to_come, "not reached" if is_complete else "to come"),
+        )
+        if count
     )
 
 

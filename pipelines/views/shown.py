@@ -149,15 +149,19 @@ def sentence(execution: Execution, stages: Sequence[Stage], waiting: Sequence[Wa
         return sentences.being_cancelled(execution.cancelled_by)
     if execution.status == Status.NOT_STARTED:
         return execution.message or "Waiting for a worker to take it up."
-    said = [wait_sentence(waits, reader, execution.application) for waits in waiting]
-    if len(said) > 1:
-        said = [f"{waits.top.name}: {text}" for waits, text in zip(waiting, said, strict=True)]
+    ordered = sorted(waiting, key=lambda waits: not waits.asks)
+    is_brief = len(ordered) > 1
+    said = [wait_sentence(waits, reader, execution.application, is_brief=is_brief) for waits in ordered]
+    if is_brief:
+        said = [sentences.of(waits.top.name, text) for waits, text in zip(ordered, said, strict=True)]
     if len(said) > MOST_SENTENCES:
         return f"{' '.join(said[:MOST_SENTENCES])} And {len(said) - MOST_SENTENCES} more."
     return " ".join(said) or "Waiting for a worker to take the next step."
 
 
-def wait_sentence(waits: Waiting, reader: Reader, application: str, judges: Judges | None = None) -> str:
+def wait_sentence(
+    waits: Waiting, reader: Reader, application: str, judges: Judges | None = None, *, is_brief: bool = False
+) -> str:
     if hasattr(waits.stage, "judgment"):
         made = waits.stage.judgment
         return sentences.judged(made.by, made.answer, made.input, made.reason)
@@ -166,7 +170,7 @@ def wait_sentence(waits: Waiting, reader: Reader, application: str, judges: Judg
         judges = Judges(roles=roles, includes_you=reader.may_judge(waits.stage, application))
     # Parts of a stage leave what a failure means to the stage at the top.
     facts = Stage(type_key=waits.stage.type_key, name=waits.stage.name, context=waits.top.context)
-    return sentences.waiting(facts, waits.step, reader.now, judges)
+    return sentences.waiting(facts, waits.step, reader.now, judges, is_brief=is_brief)
 
 
 def ended(
@@ -197,7 +201,7 @@ def bar(
 
 def piece(stage: Stage, now: datetime) -> drawing.Piece:
     assert stage.started_at is not None
-    is_hold = stage.type_key in HOLDS
+    is_hold = stage.type_key in HOLDS and stage.look.tone in ("run", "good", "idle")
     tone = "ask" if stage.type_key == JUDGMENT and stage.look.tone in ("run", "good") else stage.look.tone
     return drawing.Piece(stage.ref, title(stage, now), tone, stage.started_at, stage.ended_at or now, is_hold)
 
