@@ -135,7 +135,8 @@ class LoadBalancerForm(_PlacedForm):
     security_groups = forms.CharField(required=False, help_text="Names with spaces between.")
 
     def __init__(self, *args: Any, actor: Actor, existing: LoadBalancer | None = None, **kwargs: Any) -> None:
-        initial = _of_load_balancer(existing) if existing else kwargs.pop("initial", None)
+        given = kwargs.pop("initial", None)
+        initial = _of_load_balancer(existing) if existing else given
         super().__init__(*args, actor=actor, is_new=existing is None, initial=initial, **kwargs)
 
     def clean(self) -> dict[str, Any]:
@@ -174,7 +175,8 @@ class SecurityGroupForm(_PlacedForm):
     )
 
     def __init__(self, *args: Any, actor: Actor, existing: SecurityGroup | None = None, **kwargs: Any) -> None:
-        initial = _of_security_group(existing) if existing else kwargs.pop("initial", None)
+        given = kwargs.pop("initial", None)
+        initial = _of_security_group(existing) if existing else given
         super().__init__(*args, actor=actor, is_new=existing is None, initial=initial, **kwargs)
 
     def clean_rules(self) -> tuple[values.Rule, ...]:

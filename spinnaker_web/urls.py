@@ -3,13 +3,14 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from spinnaker_web import actions, errors, health, metrics
+from spinnaker_web import actions, errors, health, live, metrics
 from spinnaker_web.access.views import sign_in
 
 urlpatterns = [
     path("health", health.health, name="health"),
     path("ready", health.ready, name="ready"),
     path("metrics", metrics.metrics, name="metrics"),
+    path("live", live.live, name="live"),
     path("admin/login/", sign_in.log_in),  # ours is throttled, Django's is not
     path("admin/logout/", sign_in.log_out),
     path("admin/", admin.site.urls),

@@ -14,7 +14,7 @@ from clusters import queries
 from clusters.forms import SecurityGroupForm
 from clusters.models import Application, LoadBalancer, SecurityGroup, ServerGroup
 from clusters.operations import security_groups
-from clusters.views.parts import answer, application_or_404, told_in, unseen_is_404, writable_accounts
+from clusters.views.parts import answer, application_or_404, require_writable, told_in, unseen_is_404, writable_accounts
 
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -59,19 +59,23 @@ def firewall(request: HttpRequest, application: str, account: str, region: str, 
 @form_methods
 def firewall_new(request: HttpRequest, application: str) -> HttpResponse:
     row = application_or_404(request, application)
+    require_writable(request)
     return _edit(request, row, None)
 
 
 @form_methods
 def firewall_edit(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
     row = application_or_404(request, application)
-    return _edit(request, row, _find(request, row, account, region, name))
+    found = _find(request, row, account, region, name)
+    require_writable(request, account)
+    return _edit(request, row, found)
 
 
 @form_methods
 def firewall_delete(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
     row = application_or_404(request, application)
     found = _find(request, row, account, region, name)
+    require_writable(request, account)
     context: dict[str, Any] = {**_frame(request, row), "shown": _shown(request, row, [found])[0], "problems": []}
     if request.method != "POST":
         return render(request, "clusters/firewall_delete.html", context)

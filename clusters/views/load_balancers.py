@@ -15,7 +15,7 @@ from clusters import queries
 from clusters.forms import LoadBalancerForm
 from clusters.models import Application, Instance, LoadBalancer, ServerGroup
 from clusters.operations import load_balancers
-from clusters.views.parts import answer, application_or_404, told_in, unseen_is_404, writable_accounts
+from clusters.views.parts import answer, application_or_404, require_writable, told_in, unseen_is_404, writable_accounts
 
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -67,19 +67,23 @@ def load_balancer(request: HttpRequest, application: str, account: str, region: 
 @form_methods
 def load_balancer_new(request: HttpRequest, application: str) -> HttpResponse:
     row = application_or_404(request, application)
+    require_writable(request)
     return _edit(request, row, None)
 
 
 @form_methods
 def load_balancer_edit(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
     row = application_or_404(request, application)
-    return _edit(request, row, _find(request, row, account, region, name))
+    found = _find(request, row, account, region, name)
+    require_writable(request, account)
+    return _edit(request, row, found)
 
 
 @form_methods
 def load_balancer_delete(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
     row = application_or_404(request, application)
     balancer = _find(request, row, account, region, name)
+    require_writable(request, account)
     context: dict[str, Any] = {**_frame(request, row), "shown": _shown(request, row, [balancer])[0], "problems": []}
     if request.method != "POST":
         return render(request, "clusters/load_balancer_delete.html", context)

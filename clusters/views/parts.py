@@ -18,6 +18,7 @@ from clusters.models import Application
 from clusters.models.account import AccountQuerySet
 from clusters.operations import InvalidInput
 from clusters.providers.base import ProviderError
+from clusters.trust.permissions import Refused
 
 
 def answer(request: HttpRequest, page: str, context: dict[str, Any], part: str = "", status: int = 200) -> HttpResponse:
@@ -44,6 +45,13 @@ def application_or_404(request: HttpRequest, name: str) -> Application:
 def writable_accounts(request: HttpRequest) -> AccountQuerySet:
     """Accounts in use that the actor may deploy into."""
     return queries.accounts_for(request.actor).enabled().writable_by(request.actor)
+
+
+def require_writable(request: HttpRequest, account: str = "") -> None:
+    """Raises Refused unless the actor may deploy into the account, or into any when none is named."""
+    accounts = writable_accounts(request)
+    if not (accounts.filter(name=account) if account else accounts).exists():
+        raise Refused(f"{request.actor.username} lacks WRITE on {f'account {account}' if account else 'any account'}.")
 
 
 @contextmanager
