@@ -9,6 +9,9 @@ if __name__ == "__main__":
         from spinnaker_web.embedded.launch import main
 
         sys.exit(main())
+    from spinnaker_web.embedded.attach import attach
+
+    attach(os.environ)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spinnaker_web.settings")
     from django.core.management import execute_from_command_line
 

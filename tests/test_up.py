@@ -31,12 +31,11 @@ def users(url: str) -> list[tuple[str]]:
 
 
 def test_it_starts_survives_a_crash_stops_and_starts_again_with_its_data(installed: Installation):
-    began = time.monotonic()
     told = installed.up()
-    print(told, f"first start as {installed.uid}: {time.monotonic() - began:.1f} s")
     first_start_names_every_part(told, installed)
     it_can_be_attached_to(installed)
     no_secret_is_in_a_command_line(installed)
+    other_commands_join_it(installed)
     a_second_one_is_refused(installed)
     a_crashed_worker_is_named_and_comes_back(installed)
     it_stops_within_ten_seconds(installed)
@@ -67,6 +66,12 @@ def no_secret_is_in_a_command_line(installed: Installation) -> None:
     secrets += [facts[url].rpartition("@")[0].rpartition(":")[2] for url in ("database_url", "redis_url")]
     for pid in installed.leftovers():
         assert not [secret for secret in secrets if secret in command_line(pid)], command_line(pid)
+
+
+def other_commands_join_it(installed: Installation) -> None:
+    command = installed.run("manage.py", "migrate", "--check")
+    told, _ = command.communicate(timeout=30)
+    assert (command.returncode, told) == (0, ""), told
 
 
 def a_second_one_is_refused(installed: Installation) -> None:

@@ -87,9 +87,10 @@ class Stack:
 
     async def _start_web(self) -> None:
         """It answers before the database is prepared, and is shown to nobody until then."""
-        address, host = ("127.0.0.1", self._parts.port), self._parts.environ.get("SPINNAKER_HOSTS", "localhost")
+        hosts = self._parts.environ.get("SPINNAKER_HOSTS", "")
+        host = hosts.split(",")[0].lstrip("*.") or "localhost"  # "*.example.com" and ".example.com" are patterns
         child = self._programs.start(self._parts.web())
-        await self._until(child, lambda: answers(address, host=host.split(",")[0]))
+        await self._until(child, lambda: answers(("127.0.0.1", self._parts.port), host=host))
 
     async def _prepare(self) -> str:
         """Migrations, accounts, demo, in a program that imports Django while PostgreSQL starts, and waits for it."""
