@@ -1,4 +1,8 @@
-"""The only place that talks to the queue. What it sends are hints: losing every one of them costs time, never work."""
+"""The only place that talks to the queue.
+
+A hint is sent once and may be lost: that costs time, never work. A promise is a row, written in the transaction that
+makes it true, claimed and sent by the sweep of any worker, and tried again until the queue has taken it.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,20 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from functools import cache
+from datetime import timedelta
+from functools import cache, partial
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models.functions import Now
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
+
+from pipelines.models import Outbox
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +34,20 @@ REST_SECONDS = 1.0
 HINT_SECONDS = 0.1
 CHANNEL = "live"
 
+REFRESH = "refresh"
+#: Promises sent in one sweep.
+PAGE = 50
+#: How long one worker has to send what it claimed.
+CLAIM_SECONDS = 5.0
+#: How long a kept promise is remembered, so that the same change does not make it again.
+KEPT = timedelta(hours=1)
+
 _rest_until = 0.0
 
 
 def hint(execution_id: uuid.UUID) -> None:
     """Once this transaction is committed: "look at this execution"."""
-    transaction.on_commit(lambda: _send(lambda: _enqueue(execution_id)))
+    transaction.on_commit(lambda: _send(lambda: _enqueue("drive", "pipelines.jobs.drive", str(execution_id))))
 
 
 def publish(*topics: str) -> None:
@@ -45,10 +61,40 @@ def _redis() -> Redis:
     return Redis.from_url(settings.REDIS_URL, retry=Retry(NoBackoff(), 0), **patience)
 
 
-def _enqueue(execution_id: uuid.UUID) -> None:
+def promise_refresh(key: str, account: str, region: str) -> None:
+    """Have what is known of a region read again: something was just changed there. `key` names the change."""
+    payload = {"account": account, "region": region}
+    row = Outbox(kind=REFRESH, key=key, payload=payload, due_at=Now())
+    Outbox.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def deliver() -> None:
+    """Send promises that are due, at most PAGE; forget those kept an hour ago."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [CLAIM_SECONDS, PAGE])
+        claimed = cursor.fetchall()
+    for row_id, payload in claimed:
+        place = json.loads(payload) if isinstance(payload, str) else payload
+        call = partial(_enqueue, "inventory", "clusters.jobs.refresh", place["account"], place["region"])
+        if _send(call):
+            Outbox.objects.filter(pk=row_id).update(sent_at=Now(), claimed_until=None)
+    Outbox.objects.filter(sent_at__lt=Now() - KEPT).delete()
+
+
+_CLAIM = """
+UPDATE pipelines_outbox SET tries = tries + 1, claimed_until = engine_now() + %s * interval '1 second'
+WHERE id IN (
+  SELECT id FROM pipelines_outbox
+  WHERE sent_at IS NULL AND due_at <= engine_now() AND (claimed_until IS NULL OR claimed_until < engine_now())
+  ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
+) RETURNING id, payload
+"""
+
+
+def _enqueue(queue: str, function: str, *arguments: str) -> None:
     # Never with a job id of ours: a lost job would block every later hint of that id.
-    queue = Queue("drive", connection=_redis(), serializer=JSONSerializer)
-    queue.enqueue_call("pipelines.jobs.drive", (str(execution_id),), timeout=600, result_ttl=0, failure_ttl=86400)
+    taken = Queue(queue, connection=_redis(), serializer=JSONSerializer)
+    taken.enqueue_call(function, arguments, timeout=600, result_ttl=0, failure_ttl=86400)
 
 
 def _publish(topics: tuple[str, ...]) -> None:
@@ -56,12 +102,15 @@ def _publish(topics: tuple[str, ...]) -> None:
         _redis().publish(CHANNEL, json.dumps({"topic": topic}))
 
 
-def _send(send: Callable[[], None]) -> None:
+def _send(send: Callable[[], None]) -> bool:
+    """False when Redis did not take it, or is left alone after it did not."""
     global _rest_until
     if time.monotonic() < _rest_until:
-        return
+        return False
     try:
         send()
     except RedisError as error:
         _rest_until = time.monotonic() + REST_SECONDS
-        log.debug("no hint sent: %s", error)
+        log.debug("not sent: %s", error)
+        return False
+    return True

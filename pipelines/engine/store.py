@@ -23,6 +23,7 @@ from pipelines.core.draft import Decision
 from pipelines.core.plan import Judgment
 from pipelines.core.snapshot import Execution, Phase, Snapshot, Stage, Step, StepStatus
 from pipelines.core.status import Status
+from pipelines.engine import outbox
 from pipelines.engine.lease import Lease, Stale, lease_seconds
 from pipelines.models.ids import to_ulid
 
@@ -250,6 +251,8 @@ def apply(lease: Lease, decision: Decision) -> Loaded:
         loaded = _write(lease, decision)
         for step in ended:
             locks.release(step.lock, step.token)
+            account, region, _ = step.lock.split(":", 2)
+            outbox.promise_refresh(step.token, account, region)
     return loaded
 
 

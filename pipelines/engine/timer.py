@@ -8,7 +8,7 @@ import threading
 
 from django.db import Error, connection
 
-from pipelines.engine import sweep
+from pipelines.engine import outbox, sweep
 from pipelines.engine.drive import STOPPING, drive
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ def run() -> None:
 def _turn() -> float:
     """Drive all that is due; seconds to sleep afterwards."""
     _woken.clear()
+    outbox.deliver()
     ids = sweep.due()
     for execution_id in ids:
         if not STOPPING.is_set():

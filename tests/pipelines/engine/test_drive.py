@@ -132,7 +132,7 @@ class Making(BaseStage):
     key, label = "making", "Making"
 
     def __init__(self, perform, find=lambda intent, step: ABSENT, intend=None):
-        intend = intend or (lambda step, config: Intent({"token": step.token}, "making", lock="a/b/c"))
+        intend = intend or (lambda step, config: Intent({"token": step.token}, "making", lock="prod:eu:shop"))
         self.effect = Effect("make", intend, perform, find)
 
     def steps(self, config):
