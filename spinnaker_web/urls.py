@@ -11,6 +11,7 @@ urlpatterns = [
     path("ready", health.ready, name="ready"),
     path("metrics", metrics.metrics, name="metrics"),
     path("live", live.live, name="live"),
+    path("gate/", include("spinnaker_web.gate.urls")),
     path("admin/login/", sign_in.log_in),  # ours is throttled, Django's is not
     path("admin/logout/", sign_in.log_out),
     path("admin/", admin.site.urls),

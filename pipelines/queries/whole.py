@@ -84,20 +84,28 @@ def usual(execution: Execution) -> timedelta | None:
 
 
 def whole(execution: Execution) -> Whole:
-    """Two queries."""
-    rows = (
-        Stage.objects.filter(execution=execution)
-        .select_related("judgment")
-        .defer("context", "outputs")
-        .annotate(deployed=F(f"context__{DEPLOYED}"), **options())
-    )
-    stages = list(rows.order_by("position"))
+    """Without contexts; two queries."""
+    rows = Stage.objects.filter(execution=execution).select_related("judgment").defer("context", "outputs")
+    stages = list(rows.annotate(deployed=F(f"context__{DEPLOYED}"), **options()).order_by("position"))
     for stage in stages:
         stage.context = few(stage)
+    return _assemble([execution], stages)[0]
+
+
+def wholes(executions: list[Execution]) -> list[Whole]:
+    """With all contexts; two queries for all."""
+    rows = Stage.objects.filter(execution__in=executions).select_related("judgment")
+    return _assemble(executions, list(rows.order_by("position")))
+
+
+def _assemble(executions: list[Execution], rows: list[Stage]) -> list[Whole]:
+    stages: dict[uuid.UUID, list[Stage]] = defaultdict(list)
+    for row in rows:
+        stages[row.execution_id].append(row)
     steps: dict[uuid.UUID, list[Step]] = defaultdict(list)
-    for step in Step.objects.filter(stage__execution=execution).defer("intent").order_by("n"):
+    for step in Step.objects.filter(stage__execution__in=executions).defer("intent").order_by("n"):
         steps[step.stage_id].append(step)
-    return Whole(execution, stages, steps)
+    return [Whole(execution, stages[execution.pk], steps) for execution in executions]
 
 
 def contexts(stages: list[Stage]) -> None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from spinnaker_web.access.models import ApiToken
 
 #: Where programs come; a token opens nothing else, and errors are JSON.
-API_PATHS = ("/packages/", "/api/", "/metrics")
+API_PATHS = ("/packages/", "/api/", "/gate/", "/metrics")
 #: What a leaked token looks like to a scanner of repositories.
 PREFIX = "spin_"
 #: How exact `last_used_at` is; a write for every request would be waste.

@@ -1,0 +1,79 @@
+"""Look at executions and talk to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import Router, Schema
+
+from pipelines import operations
+from pipelines.core.definition import Problem
+from pipelines.models import Execution, Stage
+from pipelines.models.ids import from_ulid
+from pipelines.operations import InvalidInput
+from pipelines.queries import visible
+from spinnaker_web.gate.applications import shown
+
+router = Router(tags=["executions"])
+
+
+class StagePatch(Schema):
+    """Of what may be patched, only what a person may say; other keys are ignored, never merged into the stage."""
+
+    judgmentStatus: str = ""
+    judgmentInput: str = ""
+    judgmentReason: str = ""
+    skipRemainingWait: bool = False
+
+
+@router.get("/pipelines/{ulid}")
+def execution(request: HttpRequest, ulid: str) -> Any:
+    return shown([_find(request, ulid)])[0]
+
+
+@router.put("/pipelines/{ulid}/cancel")
+def cancel(request: HttpRequest, ulid: str, reason: str = "") -> HttpResponse:
+    operations.cancel(request.actor, _find(request, ulid), reason[:1000])
+    return HttpResponse(content_type="application/json")
+
+
+@router.patch("/pipelines/{ulid}/stages/{stage_id}")
+def patch_stage(request: HttpRequest, ulid: str, stage_id: str, body: StagePatch) -> Any:
+    """Judge, or skip the rest of a wait."""
+    found = _find(request, ulid)
+    ref = _stage(found, stage_id).ref
+    if body.skipRemainingWait:
+        operations.skip_wait(request.actor, found, ref)
+    elif body.judgmentStatus:
+        said = {"input": body.judgmentInput, "reason": body.judgmentReason}
+        operations.judge(request.actor, found, ref, body.judgmentStatus.lower(), **said)
+    else:
+        raise InvalidInput([Problem("", "Send judgmentStatus or skipRemainingWait.")])
+    return execution(request, ulid)
+
+
+@router.put("/pipelines/{ulid}/stages/{stage_id}/restart")
+def restart(request: HttpRequest, ulid: str, stage_id: str) -> Any:
+    found = _find(request, ulid)
+    operations.restart_stage(request.actor, found, _stage(found, stage_id).ref)
+    return execution(request, ulid)
+
+
+def _find(request: HttpRequest, ulid: str) -> Execution:
+    try:
+        return visible.executions(request.actor).defer("spec").get(pk=from_ulid(ulid))
+    except (ValueError, Execution.DoesNotExist):
+        raise Http404(f"Pipeline not found (id: {ulid})") from None
+
+
+def _stage(execution: Execution, key: str) -> Stage:
+    """By its id, or by its refId, which people can type."""
+    stages = execution.stages.only("ref", "execution_id")
+    try:
+        found = stages.filter(pk=from_ulid(key)).first()
+    except ValueError:
+        found = stages.filter(ref=key).first()
+    if found is None:
+        raise Http404(f"Stage not found (id: {key})")
+    return found

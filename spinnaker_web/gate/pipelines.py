@@ -1,0 +1,81 @@
+"""Save, delete and start pipelines. Bodies are read as text: what is saved is what was sent, key for key."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import Router
+from ninja.responses import Status
+
+from clusters.models import Application
+from pipelines import operations
+from pipelines.core.definition import Problem, parse_source
+from pipelines.models import Pipeline
+from pipelines.operations import InvalidInput
+from pipelines.queries import visible
+from spinnaker_web.gate.applications import find_application
+
+router = Router(tags=["pipelines"])
+
+
+@router.post("/pipelines")
+def save(request: HttpRequest) -> HttpResponse:
+    """A new pipeline, or a new revision of the one whose `id` the document carries."""
+    source = _text(request)
+    document, problems = parse_source(source)
+    if problems:
+        raise InvalidInput(problems)
+    if not isinstance(document.get("application"), str):
+        raise InvalidInput([Problem("application", "A pipeline names its application.")])
+    application = find_application(request, document["application"])
+    known = visible.pipelines(request.actor).filter(application=application, pk=str(document.get("id") or "")).first()
+    operations.save_pipeline(request.actor, application, source, pipeline=known)
+    return HttpResponse(content_type="application/json")
+
+
+@router.delete("/pipelines/{app}/{path:name}")
+def delete(request: HttpRequest, app: str, name: str) -> HttpResponse:
+    """200 also when nothing has that name, as clients expect."""
+    application = find_application(request, app)
+    wanted = visible.pipelines(request.actor).filter(application=application, name__iexact=name.strip())
+    for pipeline in wanted[:1]:
+        operations.delete_pipeline(request.actor, pipeline)
+    return HttpResponse(content_type="application/json")
+
+
+@router.post("/pipelines/{app}/{path:name}", response={202: dict[str, str]})
+def start(request: HttpRequest, app: str, name: str) -> Status[dict[str, str]]:
+    """`name` is a name or an id; the body may be absent, null, or {"parameters": {…}}."""
+    pipeline = _by_name_or_id(request, find_application(request, app), name)
+    body = _object(request)
+    parameters = body.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise InvalidInput([Problem("parameters", "An object is expected: {…}.")])
+    execution = operations.start(request.actor, pipeline, parameters=parameters)
+    return Status(202, {"ref": f"/pipelines/{execution.ulid}"})
+
+
+def _by_name_or_id(request: HttpRequest, application: Application, name: str) -> Pipeline:
+    mine = visible.pipelines(request.actor).filter(application=application)
+    pipeline = mine.filter(name=name).first() or mine.filter(pk=name).first()
+    if pipeline is None:
+        raise Http404(f"Pipeline configuration not found (id: {name})")
+    return pipeline
+
+
+def _text(request: HttpRequest) -> str:
+    try:
+        return request.body.decode()
+    except UnicodeDecodeError:
+        raise InvalidInput([Problem("", "This is not UTF-8.")]) from None
+
+
+def _object(request: HttpRequest) -> dict[str, Any]:
+    text = _text(request).strip()
+    try:
+        body = json.loads(text) if text else {}
+    except (json.JSONDecodeError, RecursionError):
+        raise InvalidInput([Problem("", "This is not JSON.")]) from None
+    return body if isinstance(body, dict) else {}
