@@ -19,7 +19,7 @@ def server_group(request: HttpRequest, application: str, account: str, region: s
     with unseen_is_404():
         context = details(request, row, account, region, name)
     context |= {"application": row, "tab": "clusters", "freshness": list(queries.freshness_for(request.actor))}
-    return answer(request, "clusters/server_group_detail.html", context, "clusters/_server_group_drawer.html")
+    return answer(request, "clusters/server_group_detail.html", context, "clusters/_server_group.html")
 
 
 def details(request: HttpRequest, application: Application, account: str, region: str, name: str) -> dict[str, Any]:

@@ -71,9 +71,11 @@ document.addEventListener("keydown", (event) => {
   action();
 });
 
-// The thing a form complains about, or a drawer that was opened, gets the focus.
-document.addEventListener("htmx:afterSwap", (event) => {
-  event.target.querySelector?.("[autofocus]")?.focus();
+// What a person opened gets the focus; what came by itself leaves it where it is.
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.requestConfig?.triggeringEvent?.type === "click") {
+    event.target.querySelector?.("[autofocus]")?.focus();
+  }
   tick();
 });
 tick();

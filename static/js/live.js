@@ -59,7 +59,7 @@ function reconnect() {
 }
 
 // What a person is doing in a part survives its being replaced: focus, caret, open details, how far a graph is scrolled.
-const KEEP = "details[id][open], [id].graph";
+const KEEP = "details[id][open], [id].graph, [id].drawer";
 let kept = null;
 const describe = (element) => element?.id ? `#${CSS.escape(element.id)}`
   : element?.matches("a[href]") ? `a[href="${CSS.escape(element.getAttribute("href"))}"]` : "";
@@ -69,14 +69,14 @@ const remember = (part) => {
     say: part.dataset.say,
     focus: describe(focus),
     caret: focus?.matches("textarea, input[type=text], input[type=search]") ? [focus.selectionStart, focus.selectionEnd] : null,
-    parts: [...part.querySelectorAll(KEEP)].map(({ id, scrollLeft }) => ({ id, scrollLeft })),
+    parts: [...part.querySelectorAll(KEEP)].map(({ id, scrollLeft, scrollTop }) => ({ id, scrollLeft, scrollTop })),
   };
 };
 const restore = (part) => {
-  for (const { id, scrollLeft } of kept.parts) {
+  for (const { id, scrollLeft, scrollTop } of kept.parts) {
     const element = document.getElementById(id);
     if (element?.matches("details")) element.open = true;
-    if (element) element.scrollLeft = scrollLeft;
+    element?.scrollTo(scrollLeft, scrollTop);
   }
   const focus = kept.focus && part.querySelector(kept.focus);
   if (focus && document.activeElement !== focus) {
