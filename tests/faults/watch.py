@@ -1,19 +1,19 @@
-"""Follows one execution from outside: judges when it is asked to, and notes how long it stood still after a fault."""
+"""Follows executions from outside: judges when asked to, and notes how long one stood still after a fault."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from clusters.trust.permissions import actor_named
 from pipelines.models import Execution
 from pipelines.operations import judge
 
 #: Longest a run may take, seconds.
-PATIENCE = 60.0
+PATIENCE = 90.0
 PAUSE = 0.05
 
 _LOOK = """
@@ -37,30 +37,47 @@ class Look:
 class Watch:
     def __init__(self, execution: Execution) -> None:
         self.execution = execution
-        self.woken_at = 0.0
+        self._woken_at = 0.0
 
     def look(self) -> Look:
-        """Where it stands, after judging if it waited for that."""
+        """Where it stood; it has been judged since if it waited for that."""
         with connection.cursor() as cursor:
             cursor.execute(_LOOK, [self.execution.pk])
             seen = Look(*cursor.fetchone())
         if seen.judgment:
             judge(actor_named("ada", via="ui"), self.execution, seen.judgment, "continue")
-            self.woken_at = time.monotonic()
+            self._woken_at = time.monotonic()
         return seen
 
-    def until(self, holds: Callable[[Look], bool]) -> Look:
+    def until(self, holds: Callable[[Look], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
         while not holds(seen := self.look()):
             assert time.monotonic() < deadline, f"still {seen} after {PATIENCE} s"
             time.sleep(PAUSE)
-        return seen
 
     def recovery(self, fault_at: float) -> float:
         """Seconds from the fault, or from when there was something to do again, to the next worker's first write."""
         before = self.look()
         if before.is_complete:
             return 0.0
-        self.woken_at = max(self.woken_at, fault_at if before.judgment else fault_at + float(before.due_in or 0))
+        if not before.judgment:
+            self._woken_at = fault_at + float(before.due_in or 0)
         self.until(lambda seen: seen.epoch > before.epoch)
-        return max(0.0, time.monotonic() - max(fault_at, self.woken_at))
+        return max(0.0, time.monotonic() - max(fault_at, self._woken_at))
+
+
+def follow(watches: Sequence[Watch], meanwhile: Callable[[], object] = lambda: None) -> None:
+    """All to their ends, also through restarts of the database."""
+    deadline = time.monotonic() + PATIENCE
+    while [watch for watch in watches if not _is_over(watch)]:  # looks at each, since each may wait for a judgment
+        assert time.monotonic() < deadline, f"not all over after {PATIENCE} s"
+        meanwhile()
+        time.sleep(PAUSE)
+
+
+def _is_over(watch: Watch) -> bool:
+    try:
+        return watch.look().is_complete
+    except (OperationalError, InterfaceError):
+        connection.close()
+        return False
