@@ -20,6 +20,7 @@ from django.contrib.auth import get_user_model
 from django.db import Error, connections
 from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 from redis import RedisError
 from redis.asyncio import Redis
@@ -162,7 +163,7 @@ class Hints:
 
     async def __aexit__(self, *error: object) -> None:
         try:
-            await self._pubsub.aclose()
+            await self._pubsub.aclose()  # type: ignore[no-untyped-call]
             await self._redis.aclose()
         except RedisError:
             log.debug("Redis was gone already")
@@ -194,7 +195,7 @@ async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 @require_safe
-def live(request: HttpRequest) -> HttpResponse:
+def live(request: HttpRequest) -> HttpResponseBase:
     """`/live?topics=app:shop,execution:<id>`. Nothing the reader may see: 404. Too many streams: 503."""
     topics = allowed(request.actor, request.GET.get("topics", "").split(",")[:MOST_TOPICS])
     if not topics:
@@ -235,7 +236,8 @@ def _missed(topics: frozenset[str], last: int | None) -> dict[str, int]:
     newest = newest_event()
     if last is None or newest - last > MOST_ROWS - OVERLAP:
         return dict.fromkeys(topics, newest)
-    return {topic: version for topic, version in _topics(_rows_after(last - OVERLAP)).items() if version > last}
+    happened = _topics(_rows_after(last - OVERLAP))
+    return {topic: version for topic, version in happened.items() if topic in topics and version > last}
 
 
 async def _events(topics: frozenset[str], last: int | None, check: tuple[Any, ...]) -> AsyncIterator[str]:

@@ -6,7 +6,7 @@ Newest first is by id: ids sort by time, so the primary key serves both order an
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -220,7 +220,7 @@ def by_pipeline(application: Application, filters: Filters, now: datetime) -> li
 
 
 def _grouped(
-    pipelines: list[Pipeline], groups: dict[str | None, list[Execution]], filters: Filters
+    pipelines: Sequence[Pipeline], groups: dict[str | None, list[Execution]], filters: Filters
 ) -> list[PipelineRuns]:
     found: list[PipelineRuns] = []
     for pipeline in [*pipelines, None]:

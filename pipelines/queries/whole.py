@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -78,7 +79,7 @@ def find(actor: Actor, ulid: str) -> Execution:
     return light.annotate(recent=ArraySubquery(durations)).get(pk=key)
 
 
-def usual(execution: Execution) -> timedelta | None:
+def usual(execution: Any) -> timedelta | None:
     times = sorted(time for time in execution.recent if time is not None)
     return times[len(times) // 2] if times else None
 
@@ -98,7 +99,7 @@ def wholes(executions: list[Execution]) -> list[Whole]:
     return _assemble(executions, list(rows.order_by("position")))
 
 
-def _assemble(executions: list[Execution], rows: list[Stage]) -> list[Whole]:
+def _assemble(executions: list[Execution], rows: Sequence[Stage]) -> list[Whole]:
     stages: dict[uuid.UUID, list[Stage]] = defaultdict(list)
     for row in rows:
         stages[row.execution_id].append(row)

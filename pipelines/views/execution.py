@@ -82,7 +82,7 @@ def _head(execution: Execution, whole: Whole, reader: shown.Reader) -> dict[str,
     standing = [
         f"{name} in {region}"
         for stage in whole.tops
-        for region, names in (stage.deployed or {}).items()
+        for region, names in (getattr(stage, "deployed", None) or {}).items()
         for name in names
     ]
     may_deploy = any(stage.type_key == "deploy" for stage in whole.tops)

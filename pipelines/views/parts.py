@@ -18,7 +18,7 @@ def answer(
     request: HttpRequest, page: str, context: dict[str, Any], *, parts: dict[str, str] | None = None
 ) -> HttpResponse:
     """`parts`: element id -> template of that element alone."""
-    target = request.htmx.target if getattr(request, "htmx", None) else None
+    target = request.htmx.target or "" if request.htmx else ""
     response = render(request, (parts or {}).get(target, page), context)
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
     return response

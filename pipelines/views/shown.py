@@ -222,7 +222,7 @@ def bar_words(stages: Sequence[Stage]) -> str:
     return "; ".join([f"{done} of {len(stages)} stages ended", *bad])
 
 
-def why(execution: Execution) -> tuple[str, str]:
+def why(execution: Any) -> tuple[str, str]:
     """(what started it, what is known about that): ("Build #418", "main 7d41f0c"). Of a row from runs.listed()."""
     kind, who = execution.trigger_type or "manual", execution.started_by
     parameters = execution.parameters if isinstance(execution.parameters, dict) else {}

@@ -37,7 +37,8 @@ def application(one: Application) -> Json:
 
 def pipeline_config(one: Pipeline) -> Json:
     """The document as it was saved, unknown keys and all, with what the server knows better."""
-    return one.document | {
+    document: Json = one.document
+    return document | {
         "id": one.pk,
         "name": one.name,
         "application": one.application.name,
