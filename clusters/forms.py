@@ -32,6 +32,7 @@ class ApplicationForm(forms.Form):
     def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["owner_role"].choices = _roles_of(actor)  # type: ignore[attr-defined]
+        self.fields["owner_role"].required = not actor.is_superuser
 
     @property
     def values(self) -> dict[str, Any]:
@@ -69,6 +70,7 @@ class PermissionsForm(forms.Form):
             initial.setdefault(f"role_{role}", []).append(authorization)
         super().__init__(*args, **{"initial": initial} | kwargs)
         self.fields["owner_role"].choices = _roles_of(actor)  # type: ignore[attr-defined]
+        self.fields["owner_role"].required = not actor.is_superuser
         for key, name in self._roles.items():
             self.fields[key] = forms.MultipleChoiceField(
                 label=name, required=False, choices=Authorization.choices, widget=forms.CheckboxSelectMultiple
@@ -123,7 +125,7 @@ class LoadBalancerForm(_PlacedForm):
     )
     port = forms.IntegerField(min_value=0, max_value=65535, initial=0, help_text="0 takes a free one.")
     protocol = forms.ChoiceField(choices=[("HTTP", "HTTP"), ("TCP", "TCP")])
-    check_protocol = forms.ChoiceField(label="Health check", choices=[("HTTP", "HTTP"), ("TCP", "TCP")])
+    check_protocol = forms.ChoiceField(label="Asks by", choices=[("HTTP", "HTTP"), ("TCP", "TCP")])
     is_enabled = forms.BooleanField(
         initial=True, required=False, label="Check the health of instances", help_text="Off: each counts as healthy."
     )
@@ -132,7 +134,7 @@ class LoadBalancerForm(_PlacedForm):
     timeout = forms.FloatField(initial=1.0, label="Timeout", help_text="Seconds an answer may take.")
     healthy_threshold = forms.IntegerField(initial=1, help_text="Good answers in a row until an instance is up.")
     unhealthy_threshold = forms.IntegerField(initial=2, help_text="Bad answers in a row until it is down.")
-    security_groups = forms.CharField(required=False, help_text="Names with spaces between.")
+    security_groups = forms.CharField(label="Firewalls", required=False, help_text="Names with spaces between.")
 
     def __init__(self, *args: Any, actor: Actor, existing: LoadBalancer | None = None, **kwargs: Any) -> None:
         given = kwargs.pop("initial", None)

@@ -47,6 +47,7 @@ def build() -> Application:
     server_group(PROD, WEST, "shop-prod-worker-v030", "2.2.9", [out], minutes=7200, is_disabled=True)
     server_group(TEST, LOCAL, "shop-test-web-v113", "1.9.1", [up] * 2, minutes=6)
     load_balancer(PROD, WEST, "shop-prod-web")
+    load_balancer(PROD, WEST, "shop-prod-worker")
     load_balancer(TEST, LOCAL, "shop-test-web")
     firewall(PROD, WEST, "shop-prod", "The shop for everybody", [("0.0.0.0/0", 80, 443)])
     firewall(PROD, WEST, "shop-internal", "Operators", [("10.0.0.0/8", 8080, 8080), ("192.168.0.0/16", 9000, 9100)])

@@ -96,9 +96,9 @@ def counts_sentence(group: ServerGroup) -> str:
 
 @register.filter
 def up_words(group: ServerGroup) -> str:
-    """4 of 7 up; of a disabled one what is left: "2 out of service"."""
+    """4 of 7 up; of a disabled one what is left: "2 out"."""
     if group.is_disabled:
-        return counts(group).sentence
+        return counts(group).sentence.replace("out of service", "out")
     return f"{group.up} of {max(group.desired_size, counts(group).total)} up"
 
 
@@ -137,6 +137,12 @@ def at(found: dict[str, Any], key: str) -> Any:
 def oldest(freshness: list[Freshness]) -> datetime | None:
     """When the oldest rows were read, of those that were."""
     return min((row.refreshed_at for row in freshness if row.refreshed_at), default=None)
+
+
+@register.filter
+def sentence(text: str) -> str:
+    """With a full stop, whatever a cloud's message ends in."""
+    return f"{text.rstrip('. ')}."
 
 
 @register.filter

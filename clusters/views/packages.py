@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
 from django.conf import settings
@@ -18,6 +21,12 @@ from clusters.operations import packages
 from clusters.providers.base import InvalidRequest, NameTaken, ProviderError
 from clusters.views.images import page_context
 from clusters.views.parts import application_or_404, told_in, writable_accounts
+
+CHUNK_BYTES = 64 * 1024
+
+
+class TooBig(Exception):
+    """More bytes than a package may have."""
 
 
 @require_POST
@@ -36,14 +45,13 @@ def upload(request: HttpRequest, application: str) -> HttpResponse:
 @require_http_methods(["PUT"])
 def package(request: HttpRequest, name: str, version: str) -> JsonResponse:
     """201 when it is new, 200 when these very bytes are there, 409 when others are, 422 when it is no package."""
-    if _is_too_big(request):
-        limit = f"{settings.PACKAGE_MAX_BYTES // 2**20} MiB"
-        return _problem(413, f"A package may have {limit} at most.", "archive")
     try:
         account = _account(request)
         is_new = not _is_there(account, name, version)
-        # The request reads like a file, so the archive is never in memory as a whole.
-        made = packages.put(request.actor, account, name, version, cast(BinaryIO, request))
+        with _received(request) as archive:
+            made = packages.put(request.actor, account, name, version, archive)
+    except TooBig:
+        return _problem(413, f"A package may have {settings.PACKAGE_MAX_BYTES} bytes at most.", "archive")
     except NameTaken as error:
         return _problem(409, error.message, error.field or "version")
     except (InvalidRequest, InvalidValue) as error:
@@ -76,8 +84,20 @@ def _is_there(account: str, name: str, version: str) -> bool:
     )
 
 
-def _is_too_big(request: HttpRequest) -> bool:
-    return int(request.headers.get("Content-Length") or 0) > settings.PACKAGE_MAX_BYTES
+@contextmanager
+def _received(request: HttpRequest) -> Iterator[BinaryIO]:
+    """The body as a file that can be read twice; a big one lies on the disk, never in memory. Raises TooBig."""
+    if int(request.headers.get("Content-Length") or 0) > settings.PACKAGE_MAX_BYTES:
+        raise TooBig
+    with tempfile.SpooledTemporaryFile(max_size=settings.FILE_UPLOAD_MAX_MEMORY_SIZE) as archive:
+        size = 0
+        while chunk := request.read(CHUNK_BYTES):
+            size += len(chunk)
+            if size > settings.PACKAGE_MAX_BYTES:  # a body sent in pieces does not say its length before
+                raise TooBig
+            archive.write(chunk)
+        archive.seek(0)
+        yield cast(BinaryIO, archive)
 
 
 def _shown(made: Package, account: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
+from django.db import connection
 from playwright.sync_api import Browser, Page
 
 from clusters.models import Freshness, Instance
@@ -46,8 +47,10 @@ PAGES = {
 
 
 @pytest.fixture
-def here(transactional_db: None) -> Iterator[str]:
+def here(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The site in this process, so that it has the cloud in memory."""
+    # Threads of the server would keep their connections, and the test database could not be dropped.
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
     PROVIDERS["memory"] = cloud = MemoryCloud(auto=False)
     for version in ("1.9.0", "1.9.1"):
         cloud.packages.put("shop", version, io.BytesIO(demo_package.build(version)))
