@@ -60,31 +60,31 @@ function reconnect() {
 
 // What a person is doing in a part survives its being replaced: focus, caret, open details, how far a graph is scrolled.
 const KEEP = "details[id][open], [id].graph, [id].drawer";
-let kept = null;
+const kept = new Map(); // by the part's id: several may be on their way at once
 const describe = (element) => element?.id ? `#${CSS.escape(element.id)}`
   : element?.matches("a[href]") ? `a[href="${CSS.escape(element.getAttribute("href"))}"]` : "";
 const remember = (part) => {
   const focus = part.contains(document.activeElement) ? document.activeElement : null;
-  kept = {
+  kept.set(part.id, {
     say: part.dataset.say,
     focus: describe(focus),
     caret: focus?.matches("textarea, input[type=text], input[type=search]") ? [focus.selectionStart, focus.selectionEnd] : null,
     parts: [...part.querySelectorAll(KEEP)].map(({ id, scrollLeft, scrollTop }) => ({ id, scrollLeft, scrollTop })),
-  };
+  });
 };
-const restore = (part) => {
-  for (const { id, scrollLeft, scrollTop } of kept.parts) {
+const restore = (part, was) => {
+  for (const { id, scrollLeft, scrollTop } of was.parts) {
     const element = document.getElementById(id);
     if (element?.matches("details")) element.open = true;
     element?.scrollTo(scrollLeft, scrollTop);
   }
-  const focus = kept.focus && part.querySelector(kept.focus);
+  const focus = was.focus && part.querySelector(was.focus);
   if (focus && document.activeElement !== focus) {
     focus.focus({ preventScroll: true });
-    if (kept.caret) focus.setSelectionRange(...kept.caret);
+    if (was.caret) focus.setSelectionRange(...was.caret);
   }
   if (part.dataset.title) document.title = part.dataset.title;
-  if (part.dataset.say && part.dataset.say !== kept.say) say(part.dataset.say);
+  if (part.dataset.say && part.dataset.say !== was.say) say(part.dataset.say);
 };
 
 // One polite region says what became of the thing that is open, at most each 5 s, the newest word wins.
@@ -110,9 +110,10 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   remember(part);
 });
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (!kept) return;
-  restore(event.target);
-  kept = null;
+  const was = kept.get(event.target.id);
+  if (!was) return;
+  kept.delete(event.target.id);
+  restore(event.target, was);
   if (poll) state("Live, polling", "warn");
   if (!topics().length) { stop(); state("", ""); }
 });
