@@ -79,12 +79,17 @@ TEMPLATES = [
     }
 ]
 
+#: How long a worker holds an execution without renewing, seconds. Tests shorten it.
+LEASE_SECONDS = env.float("SPINNAKER_LEASE_SECONDS", default=8.0)
+
 _database = env.db_url("DATABASE_URL", default="postgres://spinnaker@127.0.0.1:5432/spinnaker")
 _database["ENGINE"] = env.str("SPINNAKER_DB_ENGINE", default="django.db.backends.postgresql")
 _database.setdefault("OPTIONS", {})
 _database["OPTIONS"] |= {
     "connect_timeout": 3,
-    "options": "-c statement_timeout=10s -c lock_timeout=3s -c idle_in_transaction_session_timeout=15s",
+    # A worker that stands still inside a transaction loses it with its lease: its row locks must not outlast that.
+    "options": "-c statement_timeout=10s -c lock_timeout=3s "
+    f"-c idle_in_transaction_session_timeout={LEASE_SECONDS * 1000:.0f}ms",
 }
 if env.bool("SPINNAKER_DB_POOL", default=False):  # the web server: a thread per request, few connections
     _database["OPTIONS"]["pool"] = {"min_size": 2, "max_size": 20, "timeout": 5}
@@ -143,10 +148,7 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 #: Largest package that may be uploaded, in bytes.
-PACKAGE_MAX_BYTES = env.int("SPINNAKER_PACKAGE_MAX_BYTES", default=256 * 1024 * 1024)
+PACKAGE_MAX_BYTES = env.int("SPINNAKER_PACKAGE_MAX_BYTES", default=100 * 1024 * 1024)
 
 AGENT_SOCKET = env.str("SPINNAKER_AGENT_SOCKET", default=str(DATA_DIR / "agent" / "agent.sock"))
 AGENT_TOKEN = env.str("SPINNAKER_AGENT_TOKEN", default="")
-
-#: How long a worker holds an execution without renewing, seconds. Tests shorten it.
-LEASE_SECONDS = env.float("SPINNAKER_LEASE_SECONDS", default=8.0)

@@ -74,9 +74,13 @@ _CLAIM = """
 UPDATE pipelines_execution
 SET lease_epoch = lease_epoch + 1, lease_owner = %s, lease_until = engine_now() + %s * interval '1 second',
     crashes = CASE WHEN lease_until IS NULL THEN 0 ELSE crashes + 1 END
-WHERE id = %s AND status IN ('NOT_STARTED', 'RUNNING') AND attention_reason = ''
-  AND (due_at <= engine_now() OR lease_until IS NOT NULL)
-  AND (lease_until IS NULL OR lease_until < engine_now())
+WHERE id = (
+  SELECT id FROM pipelines_execution
+  WHERE id = %s AND status IN ('NOT_STARTED', 'RUNNING') AND attention_reason = ''
+    AND (due_at <= engine_now() OR lease_until IS NOT NULL)
+    AND (lease_until IS NULL OR lease_until < engine_now())
+  FOR UPDATE SKIP LOCKED
+)
 RETURNING lease_epoch, crashes
 """
 
@@ -89,7 +93,10 @@ UPDATE pipelines_execution SET lease_until = NULL, attention_reason = %s WHERE i
 
 
 def claim(execution_id: uuid.UUID) -> Lease | None:
-    """The lease, or None when it is not due, held by another worker, ended, or waits for an operator."""
+    """The lease, or None when it is not due, held by another worker, ended, or waits for an operator.
+
+    Never waits for a row lock: one worker standing still inside a transaction must not hold up those that go on.
+    """
     sent_at = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [OWNER, lease_seconds(), execution_id])

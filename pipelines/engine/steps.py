@@ -1,7 +1,8 @@
 """Try one step: look at the world, or write down what is to be done, do it, and after a crash find out.
 
 Turns what stage types raise into outcomes. StepFailed is the user's world; anything else is our bug: logged in full,
-shown as one sentence with a reference. Database errors pass: the drive ends as if the process had crashed.
+shown as one sentence with a reference. Database errors and a lost lease pass: the drive ends as if the process had
+crashed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pipelines.core.plan import Absent, Effect, Failed, Intent, Observe, Outcome
 from pipelines.core.snapshot import Snapshot, Step, StepStatus
 from pipelines.core.status import Status
 from pipelines.core.view import step_view
-from pipelines.engine.lease import Lease
+from pipelines.engine.lease import Lease, Stale
 from pipelines.engine.store import Loaded
 from pipelines.stages import find as find_type
 
@@ -121,7 +122,7 @@ def _translated(act: Callable[[], T], tried: Attempt) -> T | Outcome:
         return Running(f"{error} to end on this cluster", again_in=0.5)
     except Refused as error:
         return Failed(error.message)
-    except Error:
+    except (Error, Stale):
         raise
     except Exception:
         log.exception("step %s of execution %s broke", tried.step.name, tried.view.stage.execution_id)
