@@ -184,7 +184,7 @@ class ZipPackage(Opened):
 def _inflate(source: BinaryIO, plain: BinaryIO) -> None:
     """Stops at the cap, whatever the archive claims. Headers get as much room again as the smallest members need."""
     cap = MAX_UNPACKED_BYTES + 1024 * MAX_MEMBERS
-    with gzip.GzipFile(fileobj=source) as unzipped:
+    with gzip.GzipFile(fileobj=source, mode="rb") as unzipped:
         for chunk in iter(lambda: unzipped.read(1024**2), b""):
             if plain.tell() + len(chunk) > cap:
                 raise refuse(f"unpacks to more than {MAX_UNPACKED_BYTES // 1024**2} MiB")
