@@ -6,7 +6,7 @@ the world and may be repeated; *effect* changes the world once, in three calls t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -89,13 +89,6 @@ class StageView:
             if place.get(key) is not None:
                 return place[key]
         return default
-
-    def deployed(self) -> Iterator[tuple[str, str]]:
-        """(region, server group) of everything this execution's earlier stages, and this one, have deployed."""
-        for place in (self.context, *(ancestor.context for ancestor in self.ancestors)):
-            for region, names in (place.get("deploy.server.groups") or {}).items():
-                for name in names:
-                    yield region, name
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,16 +69,24 @@ def attempt(loaded: Loaded, step_id: str) -> Attempt | Outcome:
 
 
 def intend(tried: Attempt) -> Intent | Outcome:
-    """Inside a transaction: the effect's request with its cluster locked, or why not (nothing written then)."""
+    """Inside a transaction: the effect's request with its cluster locked, or why not (nothing written then).
+
+    Asked twice: once, and undone, to learn which cluster; then under its lock, so that what the request rests on
+    cannot be changed by another operation any more.
+    """
     assert isinstance(tried.spec, Effect)
     effect = tried.spec
 
     def write_down() -> Intent:
         with transaction.atomic():
+            before = transaction.savepoint()
             intent = effect.intend(tried.view, tried.config)
-            if intent.lock and not locks.acquire(intent.lock, tried.view.token, intent.summary):
+            if not intent.lock:
+                return intent
+            transaction.savepoint_rollback(before)
+            if not locks.acquire(intent.lock, tried.view.token, intent.summary):
                 raise Busy(locks.holder(intent.lock))
-            return intent
+            return effect.intend(tried.view, tried.config)
 
     return _translated(write_down, tried)
 
@@ -100,7 +108,7 @@ def _act(tried: Attempt, lease: Lease, may_act: bool) -> Outcome:
         if not isinstance(found, Absent):
             return found
         if not may_act:
-            return Failed("Called off before it was done.", status=Status.CANCELED)
+            return Failed("Called off, and nothing was found of it.", status=Status.CANCELED)
     lease.make_fresh()
     return tried.spec.perform(intent, tried.view)
 
@@ -116,7 +124,7 @@ def _translated(act: Callable[[], T], tried: Attempt) -> T | Outcome:
     except StepFailed as error:
         if not error.is_retryable:
             return Failed(error.message)
-        pause = min(0.5 * 2**tried.step.tries, LONGEST_PAUSE)
+        pause = min(0.5 * 2 ** min(tried.step.tries, 10), LONGEST_PAUSE)
         return Running(f"another try of {tried.spec.name}: {error.message}", again_in=pause)
     except Busy as error:
         return Running(f"{error} to end on this cluster", again_in=0.5)
