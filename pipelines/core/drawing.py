@@ -45,7 +45,7 @@ class Segment:
 
 def stage_bar(pieces: Sequence[Piece], to_come: float = 0.0) -> list[Segment]:
     """Segments in time order; the last `to_come` (0 to 1) of the width is left for what has not started."""
-    rest = round(WIDTH * min(max(to_come, 0.0), 0.9)) if pieces else (WIDTH if to_come else 0)
+    rest = max(LEAST, round(WIDTH * min(to_come, 0.9 if pieces else 1.0))) if to_come > 0 else 0
     room = WIDTH - rest
     segments: list[Segment] = []
     x = 0
