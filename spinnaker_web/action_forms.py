@@ -43,7 +43,7 @@ class ResizeForm(ActionForm):
 
     def __init__(self, *args: Any, detail: ServerGroupDetail, action: str, **kwargs: Any) -> None:
         super().__init__(*args, detail=detail, action=action, **kwargs)
-        self.initial |= detail.server_group.capacity.as_json()
+        self.initial.update(detail.server_group.capacity.as_json())
         self.order_fields(["desired", "min", "max", "reason"])
 
     def clean(self) -> dict[str, Any]:

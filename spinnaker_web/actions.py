@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -18,6 +18,7 @@ from clusters.models import Account, Application, ServerGroup
 from clusters.queries import ServerGroupDetail
 from clusters.slots import Action
 from clusters.trust.permissions import EXECUTE, WRITE, allows, require
+from clusters.trust.requests import Request
 from clusters.views.parts import application_or_404, unseen_is_404
 from pipelines.operations import InvalidInput, run_task
 from spinnaker_web.action_forms import ActionForm, ResizeForm
@@ -64,7 +65,7 @@ KINDS = {
 }
 
 
-def offered(request: HttpRequest, application: Application, group: ServerGroup) -> list[Action]:
+def offered(request: Request, application: Application, group: ServerGroup) -> list[Action]:
     """Fills the slot server_group.actions: what the reader may do to the server group as it is now."""
     if group.is_being_destroyed or not allows(request.actor, EXECUTE, application):
         return []
@@ -80,7 +81,7 @@ def offered(request: HttpRequest, application: Application, group: ServerGroup) 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def server_group_action(
-    request: HttpRequest, application: str, account: str, region: str, name: str, action: str
+    request: Request, application: str, account: str, region: str, name: str, action: str
 ) -> HttpResponse:
     """GET shows the plan, POST starts it, unless the server group is no longer what the plan was made for."""
     kind = KINDS.get(action)
@@ -107,7 +108,7 @@ def server_group_action(
 
 
 def _plan(
-    request: HttpRequest, application: Application, detail: ServerGroupDetail, kind: Kind, form: ActionForm, status: int
+    request: Request, application: Application, detail: ServerGroupDetail, kind: Kind, form: ActionForm, status: int
 ) -> HttpResponse:
     context = {
         "application": application,

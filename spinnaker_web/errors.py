@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from clusters import operations as cluster_operations
 from clusters.providers import base
 from clusters.trust.permissions import Refused
+from clusters.trust.requests import Request
 from pipelines import operations as pipeline_operations
 from spinnaker_web.access.tokens import is_api
 
@@ -22,19 +23,19 @@ _SENTENCES = {
 }
 
 
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+def forbidden(request: Request, exception: Exception) -> HttpResponse:
     return _page(request, 403, exception.message if isinstance(exception, Refused) else "")
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failure(request: Request, reason: str = "") -> HttpResponse:
     return _page(request, 403, "This form is too old or was not ours. Load the page again and send it once more.")
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+def not_found(request: Request, exception: Exception) -> HttpResponse:
     return _page(request, 404)
 
 
-def broken(request: HttpRequest) -> HttpResponse:
+def broken(request: Request) -> HttpResponse:
     """Rendered without the request: the frame's queries may be what broke."""
     context = {"status": 500, "message": _SENTENCES[500], "request_id": getattr(request, "id", "")}
     return HttpResponse(render_to_string("error.html", context), status=500)
@@ -45,11 +46,11 @@ def is_conflict(error: Exception) -> bool:
     return isinstance(error, CONFLICTS)
 
 
-def conflict(request: HttpRequest, error: Exception) -> HttpResponse:
+def conflict(request: Request, error: Exception) -> HttpResponse:
     return _page(request, 409, str(error))
 
 
-def _page(request: HttpRequest, status: int, message: str = "") -> HttpResponse:
+def _page(request: Request, status: int, message: str = "") -> HttpResponse:
     message = message or _SENTENCES[status]
     if is_api(request):
         return JsonResponse({"error": message, "request_id": request.id}, status=status)

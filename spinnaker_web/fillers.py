@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models.fields.json import KT
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
@@ -14,6 +13,7 @@ from clusters.core import naming
 from clusters.core.looks import Look
 from clusters.models import Application, AuditEntry, ServerGroup
 from clusters.slots import Badge, Note
+from clusters.trust.requests import Request
 from pipelines.core.status import Status
 from pipelines.models import Execution, Stage
 from pipelines.models.execution import OPEN
@@ -27,12 +27,12 @@ MOST_RECENT = 5
 _NAMES = ("cluster", "moniker__cluster", "serverGroupName", "asgName")
 
 
-def needs(request: HttpRequest) -> list[Note]:
+def needs(request: Request) -> list[Note]:
     """Judgments the reader may give, then what they started and what failed within a day."""
     return [*_judgments(request), *_failures(request)]
 
 
-def badges(request: HttpRequest, application: Application) -> dict[str, Badge]:
+def badges(request: Request, application: Application) -> dict[str, Badge]:
     """By cluster: the stage that works on it right now; one query a page."""
     names = {f"in_{name}": KT(f"context__{name}") for name in _NAMES}
     running = Stage.objects.filter(
@@ -48,7 +48,7 @@ def badges(request: HttpRequest, application: Application) -> dict[str, Badge]:
     return found
 
 
-def recent(request: HttpRequest, application: Application, group: ServerGroup) -> list[Note]:
+def recent(request: Request, application: Application, group: ServerGroup) -> list[Note]:
     """What executions lately did to a server group, from the audit."""
     place = f"{group.account_id}/{group.region}/{group.name}"
     entries = AuditEntry.objects.filter(application=application.name, object_type="server_group", object_id=place)
@@ -64,7 +64,7 @@ def recent(request: HttpRequest, application: Application, group: ServerGroup) -
     ]
 
 
-def _judgments(request: HttpRequest) -> list[Note]:
+def _judgments(request: Request) -> list[Note]:
     return [
         Note(
             Look("Your turn", "ask", "ask"),
@@ -78,7 +78,7 @@ def _judgments(request: HttpRequest) -> list[Note]:
     ]
 
 
-def _failures(request: HttpRequest) -> list[Note]:
+def _failures(request: Request) -> list[Note]:
     failed: Any = Execution.objects.filter(
         status=Status.TERMINAL,
         started_by=request.actor.username,

@@ -11,16 +11,18 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
-from django.http import HttpRequest, JsonResponse
+from django.http import JsonResponse
+
+from clusters.trust.requests import Request
 
 
 @login_not_required
-def health(request: HttpRequest) -> JsonResponse:
+def health(request: Request) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
 @login_not_required
-def ready(request: HttpRequest) -> JsonResponse:
+def ready(request: Request) -> JsonResponse:
     """503 until the database answers with all migrations. Redis is told, not asked for: without it hints are late."""
     problem = _database_problem()
     report: dict[str, Any] = {"status": problem or "ok", "redis": _redis_state()}

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import Error, connections
 from django.db.models import Max
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 from redis import RedisError
@@ -27,6 +27,7 @@ from redis.asyncio import Redis
 
 from clusters.models import Application
 from clusters.trust.permissions import Actor, actor_of
+from clusters.trust.requests import Request
 from pipelines.engine.outbox import CHANNEL
 from pipelines.models import Event
 from pipelines.models.ids import from_ulid, to_ulid
@@ -195,7 +196,7 @@ async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 @require_safe
-def live(request: HttpRequest) -> HttpResponseBase:
+def live(request: Request) -> HttpResponseBase:
     """`/live?topics=app:shop,execution:<id>`. Nothing the reader may see: 404. Too many streams: 503."""
     topics = allowed(request.actor, request.GET.get("topics", "").split(",")[:MOST_TOPICS])
     if not topics:

@@ -18,7 +18,7 @@ def mask_secrets(logger: WrappedLogger, method: str, event: EventDict) -> EventD
 
 def config() -> dict[str, Any]:
     """The value of settings.LOGGING; also tells structlog to log through the standard library."""
-    shared = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,

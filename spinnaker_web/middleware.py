@@ -6,16 +6,18 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from typing import cast
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.functional import SimpleLazyObject
 
 from clusters.trust import audit
-from clusters.trust.permissions import actor_of
+from clusters.trust.permissions import Actor, actor_of
+from clusters.trust.requests import Request
 from spinnaker_web import errors, metrics
 
-GetResponse = Callable[[HttpRequest], HttpResponse]
+GetResponse = Callable[[Request], HttpResponse]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _HEADERS = {
@@ -36,11 +38,12 @@ class RequestContextMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: Request) -> HttpResponse:
         request.id = _request_id(request)
         request.via = "ui"
+        request.memo = {}
         # Lazy: most static and health requests never ask, and nobody is signed in yet at this point.
-        request.actor = SimpleLazyObject(lambda: actor_of(request.user, request.via))
+        request.actor = cast(Actor, SimpleLazyObject(lambda: actor_of(request.user, request.via)))
         token = audit.REQUEST.set(audit.Request(request.id, request.META.get("REMOTE_ADDR", "")))
         structlog.contextvars.bind_contextvars(request_id=request.id)
         started = time.perf_counter()
@@ -52,10 +55,10 @@ class RequestContextMiddleware:
             structlog.contextvars.unbind_contextvars("request_id")
         return response
 
-    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+    def process_exception(self, request: Request, error: Exception) -> HttpResponse | None:
         return errors.conflict(request, error) if errors.is_conflict(error) else None
 
-    def _note(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    def _note(self, request: Request, response: HttpResponse, seconds: float) -> None:
         for name, value in _HEADERS.items():
             response.setdefault(name, value)
         response["X-Request-Id"] = request.id
@@ -69,7 +72,7 @@ class RequestContextMiddleware:
         )
 
 
-def _request_id(request: HttpRequest) -> str:
+def _request_id(request: Request) -> str:
     """The proxy's id when it is a plain one, so that its log and ours can be joined."""
     given = request.headers.get("X-Request-Id", "")
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

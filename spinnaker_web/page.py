@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest
 from django.urls import reverse
 
+from clusters.trust.requests import Request
 from pipelines.models import Step
 from pipelines.queries import turn
 
@@ -20,7 +20,7 @@ class Entry:
     count: int = 0
 
 
-def page(request: HttpRequest) -> dict[str, Any]:
+def page(request: Request) -> dict[str, Any]:
     frame: dict[str, Any] = {"request_id": getattr(request, "id", ""), "theme": "", "nav": []}
     # Answers made before the session or the user were found out carry the bare frame.
     if hasattr(request, "session"):
@@ -30,14 +30,15 @@ def page(request: HttpRequest) -> dict[str, Any]:
     return frame
 
 
-def asked(request: HttpRequest) -> list[Step]:
+def asked(request: Request) -> list[Step]:
     """Judgments that wait for whoever looks; read once for all places of a page that show them."""
-    if not hasattr(request, "asked"):
-        request.asked = turn.asked(request.actor)
-    return request.asked
+    if "asked" not in request.memo:
+        request.memo["asked"] = turn.asked(request.actor)
+    found: list[Step] = request.memo["asked"]
+    return found
 
 
-def _nav(request: HttpRequest) -> list[Entry]:
+def _nav(request: Request) -> list[Entry]:
     applications, executions = reverse("clusters:applications"), reverse("pipelines:executions")
     your_turn = reverse("pipelines:turn")
     return [
@@ -47,6 +48,6 @@ def _nav(request: HttpRequest) -> list[Entry]:
     ]
 
 
-def _is_part(request: HttpRequest) -> bool:
+def _is_part(request: Request) -> bool:
     """A fragment has no frame around it."""
     return bool(getattr(request, "htmx", None)) and not request.htmx.history_restore_request

@@ -42,9 +42,8 @@ class Overview:
 
 def overview(actor: Actor, text: str = "") -> list[Overview]:
     """Two queries. `text` is looked for in name, owner and description."""
-    applications = applications_for(actor)
-    if wanted := text.strip().lower():
-        applications = [row for row in applications if _finds(row, wanted)]
+    wanted = text.strip().lower()
+    applications = [row for row in applications_for(actor) if _finds(row, wanted)]
     groups = _groups_by_application(actor)
     found = []
     for application in applications:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
@@ -17,6 +17,7 @@ from clusters.forms import ApplicationForm
 from clusters.operations import applications
 from clusters.queries.overview import Overview, overview
 from clusters.slots import Note
+from clusters.trust.requests import Request
 from clusters.views.parts import answer, told_in
 
 #: More are behind a link.
@@ -30,12 +31,12 @@ SORTS: dict[str, Callable[[Overview], Any]] = {
 
 
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: Request) -> HttpResponse:
     return redirect("clusters:applications")
 
 
 @require_safe
-def application_list(request: HttpRequest) -> HttpResponse:
+def application_list(request: Request) -> HttpResponse:
     text, sort = request.GET.get("q", "").strip()[:100], request.GET.get("sort", "name")
     rows = sorted(overview(request.actor, text), key=SORTS.get(sort, SORTS["name"]))
     needs = [*chain(*slots.filled("applications.needs", request)), *_unhealthy(rows)]
@@ -53,7 +54,7 @@ def application_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def application_new(request: HttpRequest) -> HttpResponse:
+def application_new(request: Request) -> HttpResponse:
     form = ApplicationForm(request.POST or None, actor=request.actor)
     if request.method == "POST" and form.is_valid():
         with told_in(form):

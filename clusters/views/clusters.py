@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
@@ -12,6 +12,7 @@ from clusters import queries, slots
 from clusters.models import Application, ServerGroup
 from clusters.queries import ClusterFilter, ClusterTree
 from clusters.slots import Badge
+from clusters.trust.requests import Request
 from clusters.views.parts import answer, application_or_404
 from clusters.views.server_groups import details
 
@@ -27,12 +28,12 @@ STATES = [("Up", "Up"), ("Down", "Down"), ("Starting", "Starting"), ("OutOfServi
 
 
 @require_safe
-def application(request: HttpRequest, application: str) -> HttpResponse:
+def application(request: Request, application: str) -> HttpResponse:
     return redirect("clusters:clusters", application)
 
 
 @require_safe
-def clusters(request: HttpRequest, application: str) -> HttpResponse:
+def clusters(request: Request, application: str) -> HttpResponse:
     row = application_or_404(request, application)
     shown = _filter(request.GET)
     tree = queries.cluster_tree(request.actor, row, shown)
@@ -80,14 +81,14 @@ def _menus(tree: ClusterTree, given: QueryDict) -> list[dict[str, Any]]:
     ]
 
 
-def _badges(request: HttpRequest, application: Application) -> dict[str, Badge]:
+def _badges(request: Request, application: Application) -> dict[str, Badge]:
     found: dict[str, Badge] = {}
     for badges in slots.filled("cluster.badges", request, application):
         found |= badges
     return found
 
 
-def _opened(request: HttpRequest, application: Application) -> dict[str, Any]:
+def _opened(request: Request, application: Application) -> dict[str, Any]:
     """`open=account/region/name` in the address; nothing when that server group is gone."""
     place = request.GET.get("open", "").split("/")
     if len(place) != 3:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -14,6 +14,7 @@ from clusters import queries
 from clusters.forms import SecurityGroupForm
 from clusters.models import Application, LoadBalancer, SecurityGroup, ServerGroup
 from clusters.operations import security_groups
+from clusters.trust.requests import Request
 from clusters.views.parts import answer, application_or_404, require_writable, told_in, unseen_is_404, writable_accounts
 
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
@@ -33,7 +34,7 @@ class Shown:
 
 
 @require_safe
-def firewall_list(request: HttpRequest, application: str) -> HttpResponse:
+def firewall_list(request: Request, application: str) -> HttpResponse:
     row = application_or_404(request, application)
     found = list(queries.security_groups_for(request.actor, row).order_by("account_id", "region", "name"))
     context = {
@@ -45,7 +46,7 @@ def firewall_list(request: HttpRequest, application: str) -> HttpResponse:
 
 
 @require_safe
-def firewall(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
+def firewall(request: Request, application: str, account: str, region: str, name: str) -> HttpResponse:
     row = application_or_404(request, application)
     found = _find(request, row, account, region, name)
     context = {
@@ -57,14 +58,14 @@ def firewall(request: HttpRequest, application: str, account: str, region: str, 
 
 
 @form_methods
-def firewall_new(request: HttpRequest, application: str) -> HttpResponse:
+def firewall_new(request: Request, application: str) -> HttpResponse:
     row = application_or_404(request, application)
     require_writable(request)
     return _edit(request, row, None)
 
 
 @form_methods
-def firewall_edit(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
+def firewall_edit(request: Request, application: str, account: str, region: str, name: str) -> HttpResponse:
     row = application_or_404(request, application)
     found = _find(request, row, account, region, name)
     require_writable(request, account)
@@ -72,7 +73,7 @@ def firewall_edit(request: HttpRequest, application: str, account: str, region: 
 
 
 @form_methods
-def firewall_delete(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
+def firewall_delete(request: Request, application: str, account: str, region: str, name: str) -> HttpResponse:
     row = application_or_404(request, application)
     found = _find(request, row, account, region, name)
     require_writable(request, account)
@@ -86,7 +87,7 @@ def firewall_delete(request: HttpRequest, application: str, account: str, region
     return render(request, "clusters/firewall_delete.html", context, status=409)
 
 
-def _edit(request: HttpRequest, application: Application, firewall: SecurityGroup | None) -> HttpResponse:
+def _edit(request: Request, application: Application, firewall: SecurityGroup | None) -> HttpResponse:
     initial = {"name": application.name}
     form = SecurityGroupForm(request.POST or None, actor=request.actor, existing=firewall, initial=initial)
     if request.method == "POST" and form.is_valid():
@@ -100,18 +101,18 @@ def _edit(request: HttpRequest, application: Application, firewall: SecurityGrou
     return render(request, "clusters/firewall_form.html", context, status=422 if form.errors else 200)
 
 
-def _find(request: HttpRequest, application: Application, account: str, region: str, name: str) -> SecurityGroup:
+def _find(request: Request, application: Application, account: str, region: str, name: str) -> SecurityGroup:
     with unseen_is_404():
         rows = queries.security_groups_for(request.actor, application)
         return rows.get(account_id=account, region=region, name=name)
 
 
-def _frame(request: HttpRequest, application: Application) -> dict[str, Any]:
+def _frame(request: Request, application: Application) -> dict[str, Any]:
     freshness = list(queries.freshness_for(request.actor))
     return {"application": application, "tab": "firewalls", "freshness": freshness}
 
 
-def _shown(request: HttpRequest, application: Application, firewalls: list[SecurityGroup]) -> list[Shown]:
+def _shown(request: Request, application: Application, firewalls: list[SecurityGroup]) -> list[Shown]:
     groups = list(queries.server_groups_for(request.actor, application))
     balancers = list(queries.load_balancers_for(request.actor, application))
     return [Shown(row, _behind(row, groups), _behind(row, balancers)) for row in firewalls]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from clusters import queries
@@ -13,6 +13,7 @@ from clusters.core.values import InvalidValue, Package
 from clusters.forms import PackageForm
 from clusters.models import Account, Application, Image, ServerGroup
 from clusters.providers.base import ProviderError
+from clusters.trust.requests import Request
 from clusters.views.parts import answer, application_or_404, writable_accounts
 
 #: Of each list; older ones are found by their name.
@@ -22,13 +23,13 @@ Packages = list[tuple[Account, list[Package]]]
 
 
 @require_safe
-def images(request: HttpRequest, application: str) -> HttpResponse:
+def images(request: Request, application: str) -> HttpResponse:
     row = application_or_404(request, application)
     context = page_context(request, row)
     return answer(request, "clusters/image_list.html", context, "clusters/_images.html")
 
 
-def page_context(request: HttpRequest, application: Application, form: PackageForm | None = None) -> dict[str, Any]:
+def page_context(request: Request, application: Application, form: PackageForm | None = None) -> dict[str, Any]:
     """Also for the upload's view, which shows this page again when something is wrong."""
     text, shows_all = request.GET.get("q", "").strip()[:100], "all" in request.GET
     groups = list(queries.server_groups_for(request.actor, application))
@@ -54,7 +55,7 @@ def page_context(request: HttpRequest, application: Application, form: PackageFo
     }
 
 
-def _upload_form(request: HttpRequest, application: Application, packages: Packages) -> PackageForm | None:
+def _upload_form(request: Request, application: Application, packages: Packages) -> PackageForm | None:
     """None for somebody who may upload nowhere."""
     writable = set(writable_accounts(request).values_list("name", flat=True))
     keeping = [account.name for account, _ in packages if account.name in writable]
@@ -62,7 +63,7 @@ def _upload_form(request: HttpRequest, application: Application, packages: Packa
     return PackageForm(actor=request.actor, initial=initial) if keeping else None
 
 
-def _packages(request: HttpRequest) -> tuple[Packages, str]:
+def _packages(request: Request) -> tuple[Packages, str]:
     """(packages by account, why they cannot be shown)."""
     try:
         return queries.packages_for(request.actor), ""

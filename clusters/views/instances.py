@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from clusters import queries
 from clusters.core.values import InvalidValue
 from clusters.models import Instance
 from clusters.providers.base import ProviderError
+from clusters.trust.requests import Request
 from clusters.views.parts import answer, application_or_404, unseen_is_404
 
 
 @require_safe
-def instance(
-    request: HttpRequest, application: str, account: str, region: str, name: str, instance: str
-) -> HttpResponse:
+def instance(request: Request, application: str, account: str, region: str, name: str, instance: str) -> HttpResponse:
     row = application_or_404(request, application)
     with unseen_is_404():
         found = queries.instance_for(request.actor, row, account, region, instance)

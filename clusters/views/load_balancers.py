@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -15,6 +15,7 @@ from clusters import queries
 from clusters.forms import LoadBalancerForm
 from clusters.models import Application, Instance, LoadBalancer, ServerGroup
 from clusters.operations import load_balancers
+from clusters.trust.requests import Request
 from clusters.views.parts import answer, application_or_404, require_writable, told_in, unseen_is_404, writable_accounts
 
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
@@ -41,7 +42,7 @@ class Shown:
 
 
 @require_safe
-def load_balancer_list(request: HttpRequest, application: str) -> HttpResponse:
+def load_balancer_list(request: Request, application: str) -> HttpResponse:
     row = application_or_404(request, application)
     found = list(queries.load_balancers_for(request.actor, row).order_by("account_id", "region", "name"))
     context = {
@@ -53,7 +54,7 @@ def load_balancer_list(request: HttpRequest, application: str) -> HttpResponse:
 
 
 @require_safe
-def load_balancer(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
+def load_balancer(request: Request, application: str, account: str, region: str, name: str) -> HttpResponse:
     row = application_or_404(request, application)
     balancer = _find(request, row, account, region, name)
     context = {
@@ -65,14 +66,14 @@ def load_balancer(request: HttpRequest, application: str, account: str, region: 
 
 
 @form_methods
-def load_balancer_new(request: HttpRequest, application: str) -> HttpResponse:
+def load_balancer_new(request: Request, application: str) -> HttpResponse:
     row = application_or_404(request, application)
     require_writable(request)
     return _edit(request, row, None)
 
 
 @form_methods
-def load_balancer_edit(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
+def load_balancer_edit(request: Request, application: str, account: str, region: str, name: str) -> HttpResponse:
     row = application_or_404(request, application)
     found = _find(request, row, account, region, name)
     require_writable(request, account)
@@ -80,7 +81,7 @@ def load_balancer_edit(request: HttpRequest, application: str, account: str, reg
 
 
 @form_methods
-def load_balancer_delete(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
+def load_balancer_delete(request: Request, application: str, account: str, region: str, name: str) -> HttpResponse:
     row = application_or_404(request, application)
     balancer = _find(request, row, account, region, name)
     require_writable(request, account)
@@ -94,7 +95,7 @@ def load_balancer_delete(request: HttpRequest, application: str, account: str, r
     return render(request, "clusters/load_balancer_delete.html", context, status=409)
 
 
-def _edit(request: HttpRequest, application: Application, balancer: LoadBalancer | None) -> HttpResponse:
+def _edit(request: Request, application: Application, balancer: LoadBalancer | None) -> HttpResponse:
     initial = {"name": application.name}
     form = LoadBalancerForm(request.POST or None, actor=request.actor, existing=balancer, initial=initial)
     if request.method == "POST" and form.is_valid():
@@ -105,18 +106,18 @@ def _edit(request: HttpRequest, application: Application, balancer: LoadBalancer
     return render(request, "clusters/load_balancer_form.html", context, status=422 if form.errors else 200)
 
 
-def _find(request: HttpRequest, application: Application, account: str, region: str, name: str) -> LoadBalancer:
+def _find(request: Request, application: Application, account: str, region: str, name: str) -> LoadBalancer:
     with unseen_is_404():
         rows = queries.load_balancers_for(request.actor, application)
         return rows.get(account_id=account, region=region, name=name)
 
 
-def _frame(request: HttpRequest, application: Application) -> dict[str, Any]:
+def _frame(request: Request, application: Application) -> dict[str, Any]:
     freshness = list(queries.freshness_for(request.actor))
     return {"application": application, "tab": "load_balancers", "freshness": freshness}
 
 
-def _shown(request: HttpRequest, application: Application, balancers: list[LoadBalancer]) -> list[Shown]:
+def _shown(request: Request, application: Application, balancers: list[LoadBalancer]) -> list[Shown]:
     """One query for the server groups behind all of them. Targets of other applications stay out of sight."""
     ids = {member["instance"] for balancer in balancers for member in balancer.members}
     known: dict[str, Instance] = {

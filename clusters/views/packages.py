@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -19,6 +19,7 @@ from clusters.forms import PackageForm
 from clusters.models import Account
 from clusters.operations import packages
 from clusters.providers.base import InvalidRequest, NameTaken, ProviderError
+from clusters.trust.requests import Request
 from clusters.views.images import page_context
 from clusters.views.parts import application_or_404, told_in, writable_accounts
 
@@ -30,7 +31,7 @@ class TooBig(Exception):
 
 
 @require_POST
-def upload(request: HttpRequest, application: str) -> HttpResponse:
+def upload(request: Request, application: str) -> HttpResponse:
     row = application_or_404(request, application)
     form = PackageForm(request.POST, request.FILES, actor=request.actor)
     if form.is_valid():
@@ -43,7 +44,7 @@ def upload(request: HttpRequest, application: str) -> HttpResponse:
 
 
 @require_http_methods(["PUT"])
-def package(request: HttpRequest, name: str, version: str) -> JsonResponse:
+def package(request: Request, name: str, version: str) -> JsonResponse:
     """201 when it is new, 200 when these very bytes are there, 409 when others are, 422 when it is no package."""
     try:
         account = _account(request)
@@ -61,12 +62,12 @@ def package(request: HttpRequest, name: str, version: str) -> JsonResponse:
     return JsonResponse(_shown(made, account), status=201 if is_new else 200)
 
 
-def _keeping_accounts(request: HttpRequest) -> list[Account]:
+def _keeping_accounts(request: Request) -> list[Account]:
     """Where the actor may upload."""
     return [account for account in writable_accounts(request) if queries.provider_of(account).has_packages]
 
 
-def _account(request: HttpRequest) -> str:
+def _account(request: Request) -> str:
     """The account of ?account=, or the only one there is."""
     if given := request.GET.get("account"):
         return given
@@ -85,7 +86,7 @@ def _is_there(account: str, name: str, version: str) -> bool:
 
 
 @contextmanager
-def _received(request: HttpRequest) -> Iterator[BinaryIO]:
+def _received(request: Request) -> Iterator[BinaryIO]:
     """The body as a file that can be read twice; a big one lies on the disk, never in memory. Raises TooBig."""
     if int(request.headers.get("Content-Length") or 0) > settings.PACKAGE_MAX_BYTES:
         raise TooBig

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ObjectDoesNotExist
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
@@ -19,9 +19,10 @@ from clusters.models.account import AccountQuerySet
 from clusters.operations import InvalidInput
 from clusters.providers.base import ProviderError
 from clusters.trust.permissions import Refused
+from clusters.trust.requests import Request
 
 
-def answer(request: HttpRequest, page: str, context: dict[str, Any], part: str = "", status: int = 200) -> HttpResponse:
+def answer(request: Request, page: str, context: dict[str, Any], part: str = "", status: int = 200) -> HttpResponse:
     """`part` is the template of the fragment; the page includes it, so the two cannot drift apart."""
     is_part = bool(part) and bool(request.htmx) and not request.htmx.history_restore_request
     response = render(request, part if is_part else page, context, status=status)
@@ -37,17 +38,17 @@ def unseen_is_404() -> Iterator[None]:
         raise Http404(str(error)) from error
 
 
-def application_or_404(request: HttpRequest, name: str) -> Application:
+def application_or_404(request: Request, name: str) -> Application:
     with unseen_is_404():
         return queries.application_for(request.actor, name)
 
 
-def writable_accounts(request: HttpRequest) -> AccountQuerySet:
+def writable_accounts(request: Request) -> AccountQuerySet:
     """Accounts in use that the actor may deploy into."""
     return queries.accounts_for(request.actor).enabled().writable_by(request.actor)
 
 
-def require_writable(request: HttpRequest, account: str = "") -> None:
+def require_writable(request: Request, account: str = "") -> None:
     """Raises Refused unless the actor may deploy into the account, or into any when none is named."""
     accounts = writable_accounts(request)
     if not (accounts.filter(name=account) if account else accounts).exists():

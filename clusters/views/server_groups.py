@@ -5,16 +5,17 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from clusters import queries, slots
 from clusters.models import Application
+from clusters.trust.requests import Request
 from clusters.views.parts import answer, application_or_404, unseen_is_404
 
 
 @require_safe
-def server_group(request: HttpRequest, application: str, account: str, region: str, name: str) -> HttpResponse:
+def server_group(request: Request, application: str, account: str, region: str, name: str) -> HttpResponse:
     row = application_or_404(request, application)
     with unseen_is_404():
         context = details(request, row, account, region, name)
@@ -22,7 +23,7 @@ def server_group(request: HttpRequest, application: str, account: str, region: s
     return answer(request, "clusters/server_group_detail.html", context, "clusters/_server_group.html")
 
 
-def details(request: HttpRequest, application: Application, account: str, region: str, name: str) -> dict[str, Any]:
+def details(request: Request, application: Application, account: str, region: str, name: str) -> dict[str, Any]:
     """What the fragment _server_group.html needs. Raises ServerGroup.DoesNotExist."""
     detail = queries.server_group_detail(request.actor, application, account, region, name)
     group = detail.server_group

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -13,16 +13,17 @@ from clusters.forms import ApplicationSettingsForm, PermissionsForm
 from clusters.models import Application, ServerGroup
 from clusters.operations import applications
 from clusters.trust.permissions import WRITE, allows
+from clusters.trust.requests import Request
 from clusters.views.parts import application_or_404, told_in
 
 
 @require_safe
-def settings(request: HttpRequest, application: str) -> HttpResponse:
+def settings(request: Request, application: str) -> HttpResponse:
     return _page(request, application_or_404(request, application))
 
 
 @require_POST
-def attributes(request: HttpRequest, application: str) -> HttpResponse:
+def attributes(request: Request, application: str) -> HttpResponse:
     row = application_or_404(request, application)
     form = ApplicationSettingsForm(request.POST, application=row)
     if form.is_valid():
@@ -34,7 +35,7 @@ def attributes(request: HttpRequest, application: str) -> HttpResponse:
 
 
 @require_POST
-def permissions(request: HttpRequest, application: str) -> HttpResponse:
+def permissions(request: Request, application: str) -> HttpResponse:
     row = application_or_404(request, application)
     form = PermissionsForm(request.POST, actor=request.actor, application=row)
     if form.is_valid():
@@ -46,7 +47,7 @@ def permissions(request: HttpRequest, application: str) -> HttpResponse:
 
 
 @require_POST
-def delete(request: HttpRequest, application: str) -> HttpResponse:
+def delete(request: Request, application: str) -> HttpResponse:
     row = application_or_404(request, application)
     if request.POST.get("name", "").strip() != row.name:
         return _page(request, row, 422, problems=[f"Type {row.name} to delete it."])
@@ -58,7 +59,7 @@ def delete(request: HttpRequest, application: str) -> HttpResponse:
     return _page(request, row, 409, problems=problems)
 
 
-def _page(request: HttpRequest, application: Application, status: int = 200, **changes: Any) -> HttpResponse:
+def _page(request: Request, application: Application, status: int = 200, **changes: Any) -> HttpResponse:
     owner = application.owner_role.name if application.owner_role else ""
     context = {
         "application": application,

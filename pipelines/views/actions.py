@@ -6,12 +6,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from clusters.trust.permissions import Refused
+from clusters.trust.requests import Request
 from pipelines import operations
 from pipelines.forms import JudgeForm, ReasonForm
 from pipelines.models import Execution, Stage
@@ -23,7 +24,7 @@ from pipelines.views.shown import Reader
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def cancel(request: HttpRequest, ulid: str) -> HttpResponse:
+def cancel(request: Request, ulid: str) -> HttpResponse:
     execution = _runnable_or_refuse(request, ulid)
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -43,7 +44,7 @@ def cancel(request: HttpRequest, ulid: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def restart(request: HttpRequest, ulid: str, ref: str) -> HttpResponse:
+def restart(request: Request, ulid: str, ref: str) -> HttpResponse:
     execution = _runnable_or_refuse(request, ulid)
     stage = _stage_or_404(execution, ref)
     if request.method == "POST":
@@ -62,7 +63,7 @@ def restart(request: HttpRequest, ulid: str, ref: str) -> HttpResponse:
 
 
 @require_POST
-def skip(request: HttpRequest, ulid: str, ref: str) -> HttpResponse:
+def skip(request: Request, ulid: str, ref: str) -> HttpResponse:
     execution = execution_or_404(request.actor, ulid)
     operations.skip_wait(request.actor, execution, ref)
     messages.success(request, "The rest of the wait is skipped.")
@@ -70,14 +71,14 @@ def skip(request: HttpRequest, ulid: str, ref: str) -> HttpResponse:
 
 
 @require_POST
-def try_again(request: HttpRequest, ulid: str) -> HttpResponse:
+def try_again(request: Request, ulid: str) -> HttpResponse:
     execution = execution_or_404(request.actor, ulid)
     operations.try_again(request.actor, execution)
     return _back(execution)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def judge(request: HttpRequest, ulid: str, ref: str) -> HttpResponse:
+def judge(request: Request, ulid: str, ref: str) -> HttpResponse:
     """A page with nothing but the question, for phones and links in messages; the execution page posts here too."""
     execution = execution_or_404(request.actor, ulid)
     stage = _stage_or_404(execution, ref)
@@ -102,7 +103,7 @@ def judge(request: HttpRequest, ulid: str, ref: str) -> HttpResponse:
     return _page(request, "pipelines/judge.html", {"execution": execution, "card": card}, form)
 
 
-def _runnable_or_refuse(request: HttpRequest, ulid: str) -> Execution:
+def _runnable_or_refuse(request: Request, ulid: str) -> Execution:
     """The execution, when the actor may act on it: nobody is shown a question they may not answer."""
     execution = execution_or_404(request.actor, ulid)
     if not visible.may_execute(request.actor, execution.application):
@@ -122,5 +123,5 @@ def _back(execution: Execution, ref: str = "") -> HttpResponse:
     return redirect(f"{address}?{urlencode({'stage': ref})}" if ref else address)
 
 
-def _page(request: HttpRequest, template: str, context: dict[str, Any], form: Any = None) -> HttpResponse:
+def _page(request: Request, template: str, context: dict[str, Any], form: Any = None) -> HttpResponse:
     return render(request, template, context, status=422 if form is not None and form.errors else 200)

@@ -6,12 +6,13 @@ import difflib
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from clusters.models import Application
 from clusters.trust.permissions import WRITE, allows, require
+from clusters.trust.requests import Request
 from pipelines import operations
 from pipelines.core.definition import Problem
 from pipelines.core.locate import line_of
@@ -44,7 +45,7 @@ _TONES = {"+": "good", "-": "bad", "@": "idle"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def create(request: HttpRequest, app: str) -> HttpResponse:
+def create(request: Request, app: str) -> HttpResponse:
     application = application_or_404(request.actor, app)
     require(request.actor, WRITE, application)
     form = SourceForm(request.POST or None, initial={"source": EXAMPLE})
@@ -52,7 +53,7 @@ def create(request: HttpRequest, app: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: HttpRequest, app: str, pk: str) -> HttpResponse:
+def edit(request: Request, app: str, pk: str) -> HttpResponse:
     """`?revision=<n>` opens an older text, to be saved as a new revision."""
     pipeline = pipeline_or_404(request.actor, app, pk)
     require(request.actor, WRITE, pipeline.application)
@@ -65,7 +66,7 @@ def edit(request: HttpRequest, app: str, pk: str) -> HttpResponse:
 
 
 def _save_or_show(
-    request: HttpRequest, application: Application, pipeline: Pipeline | None, form: SourceForm
+    request: Request, application: Application, pipeline: Pipeline | None, form: SourceForm
 ) -> HttpResponse:
     problems: tuple[Problem, ...] = ()
     stale, status = "", 200
@@ -109,7 +110,7 @@ def _editor(
 
 
 @require_safe
-def revisions(request: HttpRequest, app: str, pk: str) -> HttpResponse:
+def revisions(request: Request, app: str, pk: str) -> HttpResponse:
     """What each save changed; without a choice the newest against the one before."""
     pipeline = pipeline_or_404(request.actor, app, pk)
     rows = list(pipeline.revisions.defer("source")[:MOST_REVISIONS])
@@ -132,7 +133,7 @@ def revisions(request: HttpRequest, app: str, pk: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def delete(request: HttpRequest, app: str, pk: str) -> HttpResponse:
+def delete(request: Request, app: str, pk: str) -> HttpResponse:
     pipeline = pipeline_or_404(request.actor, app, pk)
     require(request.actor, WRITE, pipeline.application)
     if request.method == "POST":
@@ -144,7 +145,7 @@ def delete(request: HttpRequest, app: str, pk: str) -> HttpResponse:
 
 
 @require_POST
-def switch(request: HttpRequest, app: str, pk: str) -> HttpResponse:
+def switch(request: Request, app: str, pk: str) -> HttpResponse:
     """Switch the pipeline off, or on again."""
     pipeline = pipeline_or_404(request.actor, app, pk)
     is_disabled = request.POST.get("to") == "off"

@@ -7,11 +7,12 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.template.loader import select_template
 from django.views.decorators.http import require_safe
 
 from clusters.trust.redaction import masked
+from clusters.trust.requests import Request
 from pipelines.core.sentences import JUDGMENT
 from pipelines.core.status import Look, Status
 from pipelines.models import Event, Execution, Stage
@@ -29,7 +30,7 @@ MOST_JUDGMENTS = 3
 
 
 @require_safe
-def execution(request: HttpRequest, ulid: str) -> HttpResponse:
+def execution(request: Request, ulid: str) -> HttpResponse:
     found = execution_or_404(request.actor, ulid)
     reader = shown.Reader.for_one(request.actor, found.application)
     whole = queries.whole(found)
@@ -62,7 +63,7 @@ def execution(request: HttpRequest, ulid: str) -> HttpResponse:
     )
 
 
-def _picked(request: HttpRequest, whole: Whole, reader: shown.Reader) -> Stage | None:
+def _picked(request: Request, whole: Whole, reader: shown.Reader) -> Stage | None:
     """The stage asked for; else the reader's judgment, what runs, what failed, the last."""
     if ref := request.GET.get("stage", ""):
         attempts = whole.attempts(ref)
@@ -103,7 +104,7 @@ def _head(execution: Execution, whole: Whole, reader: shown.Reader) -> dict[str,
 
 
 def _panel(
-    request: HttpRequest, whole: Whole, picked: Stage, parts: list[Stage], reader: shown.Reader, events: list[Event]
+    request: Request, whole: Whole, picked: Stage, parts: list[Stage], reader: shown.Reader, events: list[Event]
 ) -> dict[str, Any]:
     tab = request.GET.get("tab", "")
     waiting = whole.waiting_below(picked)

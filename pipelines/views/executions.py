@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from clusters.models import Application
 from clusters.trust.permissions import EXECUTE, WRITE, allows
+from clusters.trust.requests import Request
 from pipelines.models import Execution, Pipeline
 from pipelines.queries import runs, turn, visible
 from pipelines.queries.runs import Filters
@@ -23,7 +24,7 @@ MOST_PIPELINES_IN_MENU = 100
 
 
 @require_safe
-def pipelines(request: HttpRequest, app: str) -> HttpResponse:
+def pipelines(request: Request, app: str) -> HttpResponse:
     application = application_or_404(request.actor, app)
     can_execute = allows(request.actor, EXECUTE, application)
     reader = shown.Reader.of(request.actor, [application.name] if can_execute else [])
@@ -52,7 +53,7 @@ def _grouped(application: Application, filters: Filters, reader: shown.Reader) -
     return {"groups": [shown.group(group, reader) for group in found], "pipeline_choices": choices}
 
 
-def _by_time(request: HttpRequest, application: Application, filters: Filters, reader: shown.Reader) -> dict[str, Any]:
+def _by_time(request: Request, application: Application, filters: Filters, reader: shown.Reader) -> dict[str, Any]:
     mine = filters.apply(Execution.objects.filter(application=application.name), reader.now)
     found, older = runs.page(mine, request.GET.get("before", ""))
     choices = Pipeline.objects.filter(application=application).values_list("pk", "name")[:MOST_PIPELINES_IN_MENU]
@@ -64,7 +65,7 @@ def _by_time(request: HttpRequest, application: Application, filters: Filters, r
 
 
 @require_safe
-def executions(request: HttpRequest) -> HttpResponse:
+def executions(request: Request) -> HttpResponse:
     """Of all applications the reader may see, newest first."""
     reader = shown.Reader.of(request.actor, visible.runnable_names(request.actor))
     filters = _filters(request)
@@ -81,14 +82,14 @@ def executions(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def your_turn(request: HttpRequest) -> HttpResponse:
+def your_turn(request: Request) -> HttpResponse:
     """Judgments that wait for the reader, the oldest first."""
     reader = shown.Reader.of(request.actor, visible.runnable_names(request.actor))
     rows = [shown.row(run, reader) for run in turn.your_turn(request.actor)]
     return answer(request, "pipelines/turn.html", {"rows": rows, "shows_application": True})
 
 
-def _filters(request: HttpRequest) -> Filters:
+def _filters(request: Request) -> Filters:
     given = request.GET
     return Filters(
         text=given.get("q", "").strip()[:100],
@@ -99,7 +100,7 @@ def _filters(request: HttpRequest) -> Filters:
     )
 
 
-def _filter_bar(request: HttpRequest, filters: Filters) -> dict[str, Any]:
+def _filter_bar(request: Request, filters: Filters) -> dict[str, Any]:
     return {
         "filters": filters,
         "status_choices": STATUS_WORDS,
@@ -111,7 +112,7 @@ def _filter_bar(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     }
 
 
-def _with(request: HttpRequest, **changes: str) -> str:
+def _with(request: Request, **changes: str) -> str:
     """This address with some of its query changed; "" takes a key away."""
     query = {**{key: value for key, value in request.GET.items() if value}, **changes}
     text = urlencode({key: value for key, value in query.items() if value})

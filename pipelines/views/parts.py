@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
 from clusters.models import Application
 from clusters.trust.permissions import Actor
+from clusters.trust.requests import Request
 from pipelines.models import Execution, Pipeline
 from pipelines.queries import visible, whole
 
 
 def answer(
-    request: HttpRequest, page: str, context: dict[str, Any], *, parts: dict[str, str] | None = None
+    request: Request, page: str, context: dict[str, Any], *, parts: dict[str, str] | None = None
 ) -> HttpResponse:
     """`parts`: element id -> template of that element alone."""
     target = request.htmx.target or "" if request.htmx else ""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from clusters.trust.permissions import EXECUTE, require
+from clusters.trust.requests import Request
 from pipelines import operations
 from pipelines.core.definition import read
 from pipelines.forms import StartForm
@@ -18,7 +19,7 @@ from pipelines.views.parts import pipeline_or_404
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def start(request: HttpRequest, app: str, pk: str) -> HttpResponse:
+def start(request: Request, app: str, pk: str) -> HttpResponse:
     """`?like=<execution>` fills in what that one was started with."""
     pipeline = pipeline_or_404(request.actor, app, pk)
     require(request.actor, EXECUTE, pipeline.application)
@@ -47,7 +48,7 @@ def start(request: HttpRequest, app: str, pk: str) -> HttpResponse:
     return render(request, "pipelines/start.html", context, status=422 if form.errors else 200)
 
 
-def _values_of(request: HttpRequest, pipeline: Pipeline) -> dict[str, Any]:
+def _values_of(request: Request, pipeline: Pipeline) -> dict[str, Any]:
     """Parameters of an earlier execution of this pipeline; {} when there is none such."""
     try:
         earlier = whole.find(request.actor, request.GET.get("like", ""))

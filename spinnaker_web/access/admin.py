@@ -5,7 +5,7 @@ from spinnaker_web.access.models import ApiToken
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(admin.ModelAdmin):
+class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable when it runs
     """Tokens are made by their users on /me; here they are only seen and taken away."""
 
     list_display = ["name", "user", "created_at", "last_used_at"]

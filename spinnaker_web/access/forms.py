@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django import forms
 
-from spinnaker_web.access.models import ApiToken, Preference
+from spinnaker_web.access.models import Preference
 
 
 class SignInForm(forms.Form):
@@ -12,15 +12,9 @@ class SignInForm(forms.Form):
     )
 
 
-class ThemeForm(forms.ModelForm):
-    class Meta:
-        model = Preference
-        fields = ["theme"]
-        widgets = {"theme": forms.RadioSelect}
+class ThemeForm(forms.Form):
+    theme = forms.ChoiceField(choices=Preference.THEMES, required=False, widget=forms.RadioSelect)
 
 
-class TokenForm(forms.ModelForm):
-    class Meta:
-        model = ApiToken
-        fields = ["name"]
-        labels = {"name": "What it is for"}
+class TokenForm(forms.Form):
+    name = forms.CharField(label="What it is for", max_length=100)

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
+from clusters.trust.requests import Request
 from spinnaker_web.access.models import ApiToken
 
 #: Where programs come; a token opens nothing else, and errors are JSON.
@@ -25,18 +26,18 @@ LAST_USED_STEP = timedelta(minutes=1)
 View = Callable[..., HttpResponse]
 
 
-def is_api(request: HttpRequest) -> bool:
+def is_api(request: Request) -> bool:
     return request.path.startswith(API_PATHS)
 
 
-def make(user: AbstractUser, name: str) -> str:
+def make(user: User, name: str) -> str:
     """A new token for the user. The returned text is the only copy."""
     token = PREFIX + secrets.token_urlsafe(32)
     ApiToken.objects.create(user=user, name=name, digest=_digest(token))
     return token
 
 
-def user_of(token: str) -> AbstractUser | None:
+def user_of(token: str) -> User | None:
     """Who acts with the token; None when it is unknown or its user is deactivated."""
     found = ApiToken.objects.select_related("user").filter(digest=_digest(token), user__is_active=True).first()
     if found is None:
@@ -50,10 +51,10 @@ def user_of(token: str) -> AbstractUser | None:
 class BearerTokenMiddleware:
     """Behind AuthenticationMiddleware: on API paths a token's user replaces the session's."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Callable[[Request], HttpResponse]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: Request) -> HttpResponse:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if is_api(request) and scheme.lower() == "bearer":
             user = user_of(token.strip())
@@ -65,7 +66,7 @@ class BearerTokenMiddleware:
             request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
+    def process_view(self, request: Request, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         """A program gets a 401, not the redirect to the sign-in page that people get."""
         if is_api(request) and getattr(view, "login_required", True) and not request.user.is_authenticated:
             return _unauthorized("Send a token: Authorization: Bearer ...")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpRequest
+from django.http import Http404
 from ninja import Router
 
 from clusters.models import Application
+from clusters.trust.requests import Request
 from pipelines.models import Execution, Pipeline
 from pipelines.queries import visible, whole
 from spinnaker_web.gate import shapes
@@ -18,30 +19,30 @@ MOST = 50
 
 
 @router.get("/version")
-def version(request: HttpRequest) -> dict[str, str]:
+def version(request: Request) -> dict[str, str]:
     """spin asks before each command."""
     return {"version": "1"}
 
 
 @router.get("/applications")
-def applications(request: HttpRequest) -> list[Any]:
+def applications(request: Request) -> list[Any]:
     return [shapes.application(one) for one in Application.objects.visible_to(request.actor)]
 
 
 @router.get("/applications/{app}")
-def application(request: HttpRequest, app: str) -> dict[str, Any]:
+def application(request: Request, app: str) -> dict[str, Any]:
     one = find_application(request, app)
     return {"name": one.name.lower(), "attributes": shapes.application(one), "clusters": {}}
 
 
 @router.get("/applications/{app}/pipelineConfigs")
-def pipeline_configs(request: HttpRequest, app: str) -> list[Any]:
+def pipeline_configs(request: Request, app: str) -> list[Any]:
     application = find_application(request, app)
     return [shapes.pipeline_config(one) for one in visible.pipelines(request.actor).filter(application=application)]
 
 
 @router.get("/applications/{app}/pipelineConfigs/{path:name}")
-def pipeline_config(request: HttpRequest, app: str, name: str) -> dict[str, Any]:
+def pipeline_config(request: Request, app: str, name: str) -> dict[str, Any]:
     try:
         one = visible.pipelines(request.actor).get(application=find_application(request, app), name=name)
     except Pipeline.DoesNotExist:
@@ -50,7 +51,7 @@ def pipeline_config(request: HttpRequest, app: str, name: str) -> dict[str, Any]
 
 
 @router.get("/applications/{app}/pipelines")
-def executions(request: HttpRequest, app: str, limit: int = 10, statuses: str = "") -> list[Any]:
+def executions(request: Request, app: str, limit: int = 10, statuses: str = "") -> list[Any]:
     """Newest first; `statuses` is a comma list, empty for all."""
     found = Execution.objects.filter(application=find_application(request, app).name).defer("spec")
     if wanted := [one for one in statuses.split(",") if one]:
@@ -67,7 +68,7 @@ def shown(executions: list[Execution]) -> list[Any]:
     return answers
 
 
-def find_application(request: HttpRequest, name: str) -> Application:
+def find_application(request: Request, name: str) -> Application:
     """By name in any case, as Gate does."""
     one = Application.objects.visible_to(request.actor).filter(name__iexact=name).first()
     if one is None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from ninja import Router, Schema
 
+from clusters.trust.requests import Request
 from pipelines import operations
 from pipelines.core.definition import Problem
 from pipelines.models import Execution, Stage
@@ -28,18 +29,18 @@ class StagePatch(Schema):
 
 
 @router.get("/pipelines/{ulid}")
-def execution(request: HttpRequest, ulid: str) -> Any:
+def execution(request: Request, ulid: str) -> Any:
     return shown([_find(request, ulid)])[0]
 
 
 @router.put("/pipelines/{ulid}/cancel")
-def cancel(request: HttpRequest, ulid: str, reason: str = "") -> HttpResponse:
+def cancel(request: Request, ulid: str, reason: str = "") -> HttpResponse:
     operations.cancel(request.actor, _find(request, ulid), reason[:1000])
     return HttpResponse(content_type="application/json")
 
 
 @router.patch("/pipelines/{ulid}/stages/{stage_id}")
-def patch_stage(request: HttpRequest, ulid: str, stage_id: str, body: StagePatch) -> Any:
+def patch_stage(request: Request, ulid: str, stage_id: str, body: StagePatch) -> Any:
     """Judge, or skip the rest of a wait."""
     found = _find(request, ulid)
     ref = _stage(found, stage_id).ref
@@ -54,13 +55,13 @@ def patch_stage(request: HttpRequest, ulid: str, stage_id: str, body: StagePatch
 
 
 @router.put("/pipelines/{ulid}/stages/{stage_id}/restart")
-def restart(request: HttpRequest, ulid: str, stage_id: str) -> Any:
+def restart(request: Request, ulid: str, stage_id: str) -> Any:
     found = _find(request, ulid)
     operations.restart_stage(request.actor, found, _stage(found, stage_id).ref)
     return execution(request, ulid)
 
 
-def _find(request: HttpRequest, ulid: str) -> Execution:
+def _find(request: Request, ulid: str) -> Execution:
     try:
         return visible.executions(request.actor).defer("spec").get(pk=from_ulid(ulid))
     except (ValueError, Execution.DoesNotExist):

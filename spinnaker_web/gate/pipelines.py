@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from ninja import Router
 from ninja.responses import Status
 
 from clusters.models import Application
+from clusters.trust.requests import Request
 from pipelines import operations
 from pipelines.core.definition import Problem, parse_source
 from pipelines.models import Pipeline
@@ -21,7 +22,7 @@ router = Router(tags=["pipelines"])
 
 
 @router.post("/pipelines")
-def save(request: HttpRequest) -> HttpResponse:
+def save(request: Request) -> HttpResponse:
     """A new pipeline, or a new revision of the one whose `id` the document carries."""
     source = _text(request)
     document, problems = parse_source(source)
@@ -36,7 +37,7 @@ def save(request: HttpRequest) -> HttpResponse:
 
 
 @router.delete("/pipelines/{app}/{path:name}")
-def delete(request: HttpRequest, app: str, name: str) -> HttpResponse:
+def delete(request: Request, app: str, name: str) -> HttpResponse:
     """200 also when nothing has that name, as clients expect."""
     application = find_application(request, app)
     wanted = visible.pipelines(request.actor).filter(application=application, name__iexact=name.strip())
@@ -46,7 +47,7 @@ def delete(request: HttpRequest, app: str, name: str) -> HttpResponse:
 
 
 @router.post("/pipelines/{app}/{path:name}", response={202: dict[str, str]})
-def start(request: HttpRequest, app: str, name: str) -> Status[dict[str, str]]:
+def start(request: Request, app: str, name: str) -> Status[dict[str, str]]:
     """`name` is a name or an id; the body may be absent, null, or {"parameters": {…}}."""
     pipeline = _by_name_or_id(request, find_application(request, app), name)
     body = _object(request)
@@ -57,7 +58,7 @@ def start(request: HttpRequest, app: str, name: str) -> Status[dict[str, str]]:
     return Status(202, {"ref": f"/pipelines/{execution.ulid}"})
 
 
-def _by_name_or_id(request: HttpRequest, application: Application, name: str) -> Pipeline:
+def _by_name_or_id(request: Request, application: Application, name: str) -> Pipeline:
     mine = visible.pipelines(request.actor).filter(application=application)
     pipeline = mine.filter(name=name).first() or mine.filter(pk=name).first()
     if pipeline is None:
@@ -65,14 +66,14 @@ def _by_name_or_id(request: HttpRequest, application: Application, name: str) ->
     return pipeline
 
 
-def _text(request: HttpRequest) -> str:
+def _text(request: Request) -> str:
     try:
         return request.body.decode()
     except UnicodeDecodeError:
         raise InvalidInput([Problem("", "This is not UTF-8.")]) from None
 
 
-def _object(request: HttpRequest) -> dict[str, Any]:
+def _object(request: Request) -> dict[str, Any]:
     text = _text(request).strip()
     try:
         body = json.loads(text) if text else {}

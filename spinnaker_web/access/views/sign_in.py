@@ -6,13 +6,14 @@ from typing import Any
 
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from clusters.trust.requests import Request
 from spinnaker_web.access import throttle
 from spinnaker_web.access.forms import SignInForm
 from spinnaker_web.access.models import Preference
@@ -24,7 +25,7 @@ TOO_MANY = "Too many tries. Wait a minute, then try again."
 @sensitive_post_parameters()
 @never_cache
 @login_not_required
-def log_in(request: HttpRequest) -> HttpResponse:
+def log_in(request: Request) -> HttpResponse:
     to = _destination(request)
     if request.user.is_authenticated and request.method == "GET":
         return HttpResponseRedirect(to)
@@ -50,18 +51,18 @@ def log_in(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_POST
-def log_out(request: HttpRequest) -> HttpResponse:
+def log_out(request: Request) -> HttpResponse:
     logout(request)
     return redirect("login")
 
 
-def _destination(request: HttpRequest) -> str:
+def _destination(request: Request) -> str:
     """Where to go afterwards; never to another site."""
     to = request.POST.get("next") or request.GET.get("next") or ""
     is_ours = url_has_allowed_host_and_scheme(to, {request.get_host()}, require_https=request.is_secure())
     return to if is_ours else resolve_url("/")
 
 
-def _page(request: HttpRequest, form: SignInForm, to: str, status: int = 200) -> HttpResponse:
+def _page(request: Request, form: SignInForm, to: str, status: int = 200) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "next": to}
     return render(request, "access/login.html", context, status=status)
