@@ -84,22 +84,23 @@ def read(document: Mapping[str, Any]) -> PipelineSpec:
     _check_graph(stages, problems)
     return PipelineSpec(
         name=name.strip(),
-        stages=tuple(stages),
+        stages=tuple(stages.values()),
         parameters=tuple(_parameters(document.get("parameterConfig") or [], problems)),
         is_disabled=document.get("disabled") is True,
         problems=tuple(problems),
     )
 
 
-def _stages(raw: Any, problems: list[Problem]) -> list[StageSpec]:
+def _stages(raw: Any, problems: list[Problem]) -> dict[int, StageSpec]:
+    """By their place in the document, which is not their place among those that can be read."""
     if not isinstance(raw, list):
         problems.append(Problem("stages", "Stages are a list: […]."))
-        return []
+        return {}
     if len(raw) > MOST_STAGES:
         problems.append(Problem("stages", f"{len(raw)} stages; {MOST_STAGES} is the most."))
-        return []
-    found = (_stage(item, f"stages[{index}]", problems) for index, item in enumerate(raw))
-    return [stage for stage in found if stage is not None]
+        return {}
+    found = {index: _stage(item, f"stages[{index}]", problems) for index, item in enumerate(raw)}
+    return {index: stage for index, stage in found.items() if stage is not None}
 
 
 def _stage(item: Any, path: str, problems: list[Problem]) -> StageSpec | None:
@@ -125,19 +126,19 @@ def _stage(item: Any, path: str, problems: list[Problem]) -> StageSpec | None:
     return StageSpec(str(ref), type_key, name[:250], tuple(map(str, requisites)), item)
 
 
-def _check_graph(stages: list[StageSpec], problems: list[Problem]) -> None:
+def _check_graph(stages: dict[int, StageSpec], problems: list[Problem]) -> None:
     requisites: dict[str, tuple[str, ...]] = {}
-    for index, stage in enumerate(stages):
+    for index, stage in stages.items():
         if stage.ref in requisites:
             problems.append(Problem(f"stages[{index}].refId", f"refId {stage.ref} is used twice."))
         requisites[stage.ref] = stage.requisites
-    for index, stage in enumerate(stages):
+    for index, stage in stages.items():
         for place, need in enumerate(stage.requisites):
             if need not in requisites:
                 path = f"stages[{index}].requisiteStageRefIds[{place}]"
                 problems.append(Problem(path, f"There is no stage with refId {need}."))
     if cycle := find_cycle(requisites):
-        index = next(index for index, stage in enumerate(stages) if stage.ref == cycle[0])
+        index = next(index for index, stage in stages.items() if stage.ref == cycle[0])
         around = " > ".join(cycle)
         problems.append(Problem(f"stages[{index}].requisiteStageRefIds", f"Stages wait for each other: {around}."))
 

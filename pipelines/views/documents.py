@@ -92,7 +92,7 @@ def _save_or_show(
 def _editor(
     application: Application, pipeline: Pipeline | None, form: SourceForm, source: str, problems: tuple[Problem, ...]
 ) -> dict[str, Any]:
-    _, spec, found = check(source)
+    document, spec, found = check(source)
     found = list(problems) or found
     return {
         "application": application,
@@ -104,7 +104,7 @@ def _editor(
         "version": pipeline.version if pipeline else "",
         "problems": [(problem, line_of(source, problem.path)) for problem in found],
         "errors": sum(problem.severity == "error" for problem in found),
-        "graph": draft_graph(spec, source, found),
+        "graph": draft_graph(document, spec, source, found),
         "spec": spec,
     }
 

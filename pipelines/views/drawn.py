@@ -10,6 +10,7 @@ from pipelines.core import drawing, sentences
 from pipelines.core.definition import PipelineSpec, Problem
 from pipelines.core.graph import find_cycle
 from pipelines.core.locate import line_of
+from pipelines.core.plan import Json
 from pipelines.core.status import Look, Status
 from pipelines.models import Stage
 from pipelines.queries.runs import Waiting
@@ -59,14 +60,15 @@ def execution_graph(whole: Whole, reader: Reader, picked: Stage | None, address:
     return Graph(nodes, edges, layout.width, layout.height, layout.is_drawable)
 
 
-def draft_graph(spec: PipelineSpec, source: str, problems: Sequence[Problem]) -> Graph | None:
+def draft_graph(document: Json, spec: PipelineSpec, source: str, problems: Sequence[Problem]) -> Graph | None:
     """None when stages wait for each other, so that no order can be drawn."""
     stages = {stage.ref: stage for stage in spec.stages}
     requisites = {ref: [need for need in stage.requisites if need in stages] for ref, stage in stages.items()}
     if not stages or find_cycle(requisites):
         return None
     layout = drawing.lay_out(requisites)
-    index = {stage.ref: number for number, stage in enumerate(spec.stages)}
+    places = {id(raw): number for number, raw in enumerate(document["stages"])}
+    index = {ref: places[id(stage.context)] for ref, stage in stages.items()}
     nodes = []
     for ref, place in _places(layout).items():
         path = f"stages[{index[ref]}]"

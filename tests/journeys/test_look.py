@@ -59,6 +59,24 @@ def test_pages_hold_together(site, browser: Browser, alice, shop, width, theme):
     assert problems == []
 
 
+@pytest.mark.parametrize("width", SIZES)
+def test_what_is_wrong_is_found_and_reached(site, browser: Browser, alice, shop, width):
+    wrong = '{"name": "Wrong", "stages": [{"refId": "1", "type": "wait"},\n {"type": "wait"},\n {"refId": "1", "type": "x"}]}'
+    with browser.new_context(viewport={"width": width, "height": SIZES[width]}) as context:
+        page = context.new_page()
+        site.sign_in(page, "alice")
+        page.goto(f"{site.url}{LIST}/new")
+        page.fill("#id_source", wrong)
+        page.click("text=Create pipeline")
+        keep(page, f"wrong-{width}")
+        assert page.input_value("#id_source") == wrong
+        assert serious(page) == []
+        page.click("#checks a:has-text('stages[2].refId')")
+        assert page.url.endswith("#line-3")
+        assert page.locator("#line-3").is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
 def serious(page) -> list[str]:
     found = Axe().run(page, options={"resultTypes": ["violations"]})["violations"]
     return [

@@ -108,3 +108,9 @@ def test_no_json_at_all_breaks_the_reader(document):
 )
 def test_the_demo_pipelines_have_no_problem(path):
     assert not read(json.loads(path.read_text())).problems
+
+
+def test_a_path_counts_stages_as_they_stand_in_the_document():
+    stages = [{"type": "wait"}, {"refId": "1", "type": "wait"}, {"refId": "1", "type": "wait"}]
+    problems = read({"name": "Ship", "stages": stages}).problems
+    assert [problem.path for problem in problems] == ["stages[0].refId", "stages[2].refId"]
