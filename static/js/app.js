@@ -79,3 +79,6 @@ document.addEventListener("htmx:afterSettle", (event) => {
   tick();
 });
 tick();
+
+// On a narrow screen the row of tabs begins with the one that is open.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

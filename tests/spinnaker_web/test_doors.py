@@ -1,13 +1,15 @@
 """Who may come in: every address asks for a signed-in user unless it is on the list here."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
-from clusters.models import Application
+from clusters.models import Account, Application, Freshness
 from spinnaker_web import health
 
 #: Names, or routes, of what is open to everybody, and why it has to be.
@@ -67,6 +69,15 @@ def test_ready_tells_what_is_missing(client: Client, db: None, settings, monkeyp
     monkeypatch.setattr(health, "_known_migrations", lambda: frozenset({("clusters", "9999_to_come")}))
     answer = client.get("/ready")
     assert (answer.status_code, answer.json()["status"]) == (503, "1 migrations are not applied")
+
+
+def test_metrics_tell_of_the_inventory_and_the_executions(client: Client, db: None) -> None:
+    account = Account.objects.create(name="main", provider="memory")
+    Freshness.objects.create(account=account, region="local", refreshed_at=timezone.now() - timedelta(seconds=90))
+    text = client.get("/metrics", REMOTE_ADDR="127.0.0.1").text
+    assert "spinnaker_database_up 1.0" in text
+    assert 'spinnaker_inventory_age_seconds{account="main",region="local"} 90.' in text
+    assert "# TYPE spinnaker_open_executions gauge" in text
 
 
 def test_metrics_are_for_this_host_and_for_holders_of_a_token(client: Client, db: None) -> None:
