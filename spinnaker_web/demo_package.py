@@ -27,6 +27,7 @@ PAGE = """<!doctype html>
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 30
+    wbufsize = -1  # an answer in one piece: a health check hangs up after the first
 
     def do_GET(self):
         path = self.path.partition("?")[0]

@@ -90,8 +90,8 @@ class Stage:
         return wait_until(look, seconds=seconds, pause=self._pause)
 
     def stays(self, name: str, holds: Callable[[ServerGroup], bool]) -> None:
-        """Holds at each of 20 looks, a second with a pause of 0.05."""
-        for _ in range(20):
+        """Holds at each of 10 looks, half a second with a pause of 0.05."""
+        for _ in range(10):
             assert holds(self.get(name))
             time.sleep(self._pause)
 

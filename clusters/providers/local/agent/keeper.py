@@ -73,15 +73,21 @@ class Keeper:
     def _serve(self, stream: Any) -> None:
         try:
             line = stream.readline()
-            if line:
-                stream.write(json.dumps(self._answer(json.loads(line))).encode() + b"\n")
+            if line.endswith(b"\n"):  # else the agent went away in the middle of a word
+                stream.write(json.dumps(self._try(line)).encode() + b"\n")
                 stream.flush()
                 return
         except OSError:
-            pass  # the agent went away in the middle: same as a closed connection
+            pass  # it went away before the answer: same as a closed connection
         key = next(key for key in self._selector.get_map().values() if key.data is stream)
         self._selector.unregister(key.fileobj)
         stream.close()
+
+    def _try(self, line: bytes) -> dict[str, Any]:
+        try:
+            return self._answer(json.loads(line))
+        except (KeyError, TypeError, ValueError) as error:  # nothing that is said may end the keeper
+            return {"error": repr(error)}
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request.get("name", "")

@@ -7,7 +7,6 @@ import shutil
 import signal
 import tarfile
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from clusters.providers.local.agent import isolation, ports
@@ -70,10 +69,9 @@ class Launching:
         paths = sorted(self._layout.logs.glob("i-*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in [path for path in paths if path.stem not in living][KEPT_LOGS:]:
             path.unlink()
-        for path in paths:
-            with suppress(FileNotFoundError):
-                if path.stat().st_size > LARGEST_LOG_BYTES:
-                    path.write_text(tail(path), errors="replace")
+        for path in self._layout.logs.iterdir():
+            if path.stat().st_size > LARGEST_LOG_BYTES:
+                path.write_text(tail(path), errors="replace")
 
     def _folder(self, group: Group) -> Path:
         return self._layout.instances / group.id

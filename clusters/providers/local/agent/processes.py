@@ -43,7 +43,7 @@ class Processes:
     def connect(self) -> bool:
         """Find the running keeper or start one. Returns whether it was there: then its processes are, too."""
         with self._lock:
-            if self._open():
+            if self._stream is not None or self._open():
                 return True
             self._start_keeper()
             deadline = time.monotonic() + START_SECONDS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket as sockets
 import subprocess
 import sys
 import time
@@ -82,11 +83,11 @@ def test_a_lost_keeper_takes_everything_along_and_all_starts_again(own_agent: Lo
     os.kill(daemon, signal.SIGKILL)  # left its session and its parents: nobody can know whose it was
 
 
-def test_a_folder_has_one_agent(own_agent: LocalAgent) -> None:
-    second = subprocess.run(own_agent.argv, cwd=ROOT, env=own_agent.env, capture_output=True, text=True, timeout=20)
+def test_a_folder_has_one_agent(agent: LocalAgent) -> None:
+    second = subprocess.run(agent.argv, cwd=ROOT, env=agent.env, capture_output=True, text=True, timeout=20)
     assert second.returncode == 1
     assert "Another agent works in" in second.stderr
-    assert own_agent.health()
+    assert agent.health()
 
 
 def test_nothing_outlives_the_launcher() -> None:
@@ -124,6 +125,9 @@ def test_without_a_launcher_nothing_outlives_the_agent_for_long(tmp_path: Path) 
     assert held.connect()
     held.start("sleeper", ["/bin/sleep", "600"], {}, tmp_path, tmp_path / "log")
     assert held.list().pids["sleeper"] in processes.carrying(marker)
+    with sockets.socket(sockets.AF_UNIX) as dying_agent:
+        dying_agent.connect(str(socket))
+        dying_agent.sendall(b'{"do": "no such thing"}\n{"do": "sta')
     time.sleep(1.5)
     assert held.list().pids
     held.disconnect()
