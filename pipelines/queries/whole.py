@@ -25,6 +25,7 @@ RECENT = 11
 MOST_EVENTS = 200
 #: Written by deploys: {region: [server group]}.
 DEPLOYED = "deploy.server.groups"
+CREATES, DESTROYS = "createServerGroup", "destroyServerGroup"
 
 
 class Whole:
@@ -59,6 +60,23 @@ class Whole:
     def waiting_below(self, stage: Stage) -> list[Waiting]:
         ids = {part.id for part in self.below(stage)}
         return [waits for waits in self.waiting if waits.stage.id in ids]
+
+    def deployed(self, under: Stage | None = None) -> list[tuple[str, str]]:
+        """(region, server group) of all that was made and not destroyed again, or only by one stage and its parts."""
+        made: dict[tuple[str, str], None] = {}
+        gone: set[tuple[str, str]] = set()
+        for top in [under] if under else self.tops:
+            for stage in self.below(top):
+                named = [
+                    (region, name)
+                    for region, names in (getattr(stage, "deployed", None) or {}).items()
+                    for name in names
+                ]
+                if stage.type_key == CREATES:
+                    made |= dict.fromkeys(named)
+                elif stage.type_key == DESTROYS and stage.status == Status.SUCCEEDED:
+                    gone.update(named)
+        return [one for one in made if one not in gone]
 
     @property
     def judgments(self) -> list[Stage]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from django import template
 from django.utils.safestring import SafeString
@@ -73,15 +72,6 @@ def event_words(event: Event, names: Mapping[str, str]) -> str:
     if event.kind == "step":
         return f"{name}, {sentences.in_words(event.step)}: {word}"
     return sentences.of(name, word) if event.kind == "stage" else f"Execution {word}"
-
-
-@register.filter
-def deployed(context: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(region, server group) of everything a stage has deployed."""
-    found = context.get("deploy.server.groups")
-    if not isinstance(found, dict):
-        return []
-    return [(region, name) for region, names in found.items() if isinstance(names, list) for name in names]
 
 
 @register.filter

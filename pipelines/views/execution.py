@@ -80,12 +80,7 @@ def _picked(request: Request, whole: Whole, reader: shown.Reader) -> Stage | Non
 
 def _head(execution: Execution, whole: Whole, reader: shown.Reader) -> dict[str, Any]:
     usual = queries.usual(execution)
-    standing = [
-        f"{name} in {region}"
-        for stage in whole.tops
-        for region, names in (getattr(stage, "deployed", None) or {}).items()
-        for name in names
-    ]
+    standing = [f"{name} in {region}" for region, name in whole.deployed()]
     may_deploy = any(stage.type_key == "deploy" for stage in whole.tops)
     if execution.is_complete:
         said = shown.ended(execution, whole.tops, standing, may_deploy=may_deploy)
@@ -120,6 +115,7 @@ def _panel(
         "panel": _panel_template(picked.type_key),
         "parts": [_part(whole, part, reader) for part in parts[1:]],
         "steps": whole.steps.get(picked.id, []),
+        "deployed": whole.deployed(picked),
         "attempts": attempts if len(attempts) > 1 else [],
         "can_restart": _can_restart(whole.execution, picked),
         "can_skip": picked.type_key == "wait" and picked.status == Status.RUNNING and not picked.is_skip_requested,

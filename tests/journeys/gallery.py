@@ -180,7 +180,7 @@ def _parts(stage: Stage, status: str, start: Any, end: Any) -> None:
         position=100 + stage.position,
         parent=stage,
         owner="before",
-        context={"account": "prod"},
+        context={"account": "prod"} | stage.context,
         started_at=start,
         ended_at=end if status != "RUNNING" else None,
     )
