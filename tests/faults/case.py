@@ -5,16 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing.queues import SimpleQueue
+from pathlib import Path
 from typing import TypeVar
 
-from django.conf import settings
-
-from tests.faults.crew import Crew
-from tests.faults.ground import LEASE, Ground
+from tests.faults.crew import Crew, Worker, drive, drive_until_holding
+from tests.faults.ground import LEASE, Ground, set_lease
 from tests.faults.ledger import Ledger
 from tests.faults.watch import Watch
 
@@ -27,9 +26,11 @@ AT_ONCE = 4
 @dataclass(frozen=True)
 class Case:
     name: str
-    #: The point at which the first worker gets the signal; 0 for none.
-    point: int = 0
+    #: The point at which each worker in turn gets the signal; after the last comes one that gets none.
+    points: tuple[int, ...] = ()
     signal: str = "SIGKILL"
+    #: The worker after these stands still as soon as it holds the lease, while the one before it goes on.
+    is_next_stopped: bool = False
     lease_seconds: float = LEASE
     #: Workers from the start.
     workers: int = 1
@@ -40,9 +41,8 @@ class Played:
     case: Case
     #: Names of the points that the first worker came to. When it was killed, the last is where.
     points: list[str]
-    #: Whether it came as far as its point.
-    was_hit: bool
-    recovery_seconds: float
+    #: For each worker that got as far as its point, how long it took until the next one wrote.
+    recoveries: list[float]
     ledger: Ledger = field(repr=False)
 
 
@@ -75,21 +75,41 @@ def _act(act: Callable[[Ground, T], R], part: T) -> R:
 
 
 def play(ground: Ground, case: Case) -> Played:
-    settings.LEASE_SECONDS = case.lease_seconds
+    set_lease(case.lease_seconds)
     record, log = (ground.folder / f"{case.name}.{kind}" for kind in ("points", "log"))
-    crash = {"CRASH_AT": str(case.point), "CRASH_SIGNAL": case.signal} if case.point else {}
-    recovery = 0.0
+    record.touch()
     with ground.cleared(case.name), Crew(log) as crew:
         watch = Watch(ground.start(case.name))
-        first = crew.add(CRASH_RECORD=str(record), **crash)
         for _ in range(case.workers - 1):
             crew.add()
-        watch.until(lambda seen: seen.is_complete or not first.is_running)
-        if was_hit := not first.is_running:
-            fault_at = time.monotonic()
-            crew.add()
-            recovery = watch.recovery(fault_at)
-            first.signal(signal.SIGCONT)
-            watch.until(lambda seen: seen.is_complete)
+        recoveries = _relay(crew, watch, case, record)
         ledger = Ledger.of(watch.execution, ground)
-    return Played(case, record.read_text().split(), was_hit, recovery, ledger)
+    return Played(case, record.read_text().split(), recoveries, ledger)
+
+
+def _relay(crew: Crew, watch: Watch, case: Case, record: Path) -> list[float]:
+    """One worker after the other, each as far as its point. One that stands still goes on once the next has begun."""
+    recoveries: list[float] = []
+    before: Worker | None = None
+    for work, environ in _turns(case, record):
+        fault_at = time.monotonic()
+        worker = crew.add(work, **environ)
+        if before:
+            recoveries.append(watch.recovery(fault_at))
+            before.signal(signal.SIGCONT)
+        watch.until(lambda seen, worker=worker: seen.is_complete or not worker.is_running)
+        if worker.is_running:
+            break
+        before = worker
+    return recoveries
+
+
+def _turns(case: Case, record: Path) -> Iterator[tuple[Callable[[], None], dict[str, str]]]:
+    """What each worker does, and its environment. The last one meets with no fault."""
+    first = {"CRASH_RECORD": str(record)}
+    for point in case.points:
+        yield drive, first | {"CRASH_AT": str(point), "CRASH_SIGNAL": case.signal}
+        first = {}
+    if case.is_next_stopped:
+        yield drive_until_holding, {"CRASH_SIGNAL": "SIGSTOP"}
+    yield drive, first

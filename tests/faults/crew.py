@@ -6,14 +6,17 @@ import os
 import signal
 import sys
 import traceback
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from django.db import connections
 
-from pipelines.engine import timer
+from pipelines.engine import drive as engine
+from pipelines.engine import lease, timer
 from pipelines.engine.drive import STOPPING
+from pipelines.engine.lease import Lease
 from tests.faults.backend import base
 from tests.processes import eventually
 
@@ -25,6 +28,19 @@ def drive() -> None:
     """What `manage.py drive` does, but listening for hints."""
     signal.signal(signal.SIGTERM, lambda *_: (STOPPING.set(), timer.nudge()))
     timer.run()
+
+
+def drive_until_holding() -> None:
+    """The same, up to the first crash point at which it holds a lease and has loaded what it holds."""
+
+    def claim(execution_id: uuid.UUID) -> Lease | None:
+        held = lease.claim(execution_id)
+        if held:
+            os.environ["CRASH_AT"] = "1"
+        return held
+
+    engine.claim = claim
+    drive()
 
 
 class Worker:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ class Ground:
     def enter(self, database: str) -> None:
         """Make this process, a fork that ends after its cases, play here."""
         connections.settings["default"]["NAME"] = database
-        settings.LEASE_SECONDS = LEASE
+        set_lease(LEASE)
         settings.REDIS_URL = NO_REDIS
         PROVIDERS["local"] = self.cloud
 
@@ -102,6 +103,15 @@ class Ground:
         finally:
             for group in self.groups(application):
                 self.cloud.server_groups.destroy(ACCOUNT, REGION, group.name)
+
+
+def set_lease(seconds: float) -> None:
+    """For this process and its forks. Row locks last no longer than a lease, as in settings.py."""
+    settings.LEASE_SECONDS = seconds
+    options = connections.settings["default"]["OPTIONS"]
+    limit = f"idle_in_transaction_session_timeout={seconds * 1000:.0f}ms"
+    options["options"] = re.sub(r"idle_in_transaction_session_timeout=\w+", limit, options["options"])
+    connections.close_all()
 
 
 def administer(statement: str) -> None:

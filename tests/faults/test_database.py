@@ -9,12 +9,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connections
 
 from clusters.providers.local.children import Child
 from spinnaker_web.embedded.postgres import Postgres
 from tests.faults.case import Played, side_by_side
-from tests.faults.ground import Ground
+from tests.faults.ground import Ground, set_lease
 from tests.faults.ledger import Ledger
 from tests.faults.programs import driving
 from tests.faults.watch import Watch, follow
@@ -34,7 +35,7 @@ def test_runs_survive_restarts_of_postgresql(ground: Ground, recording: Played, 
 
 
 def run_through_restarts(ground: Ground, folder: Path) -> tuple[list[Ledger], int]:
-    settings.LEASE_SECONDS = LEASE_SECONDS
+    set_lease(LEASE_SECONDS)
     server = Restartable(folder / "postgres")
     names = [f"restart{number}" for number in range(RUNS)]
     with ExitStack() as stack:
@@ -70,8 +71,6 @@ class Restartable:
         facts = {"HOST": url.hostname, "PORT": url.port, "USER": url.username, "PASSWORD": url.password}
         connections.settings["default"].update(facts, NAME=url.path[1:])
         connections.close_all()
-        from django.core.management import call_command
-
         call_command("migrate", verbosity=0)
 
     def restart_now_and_then(self) -> None:

@@ -13,7 +13,7 @@ from pipelines.models import Execution
 from pipelines.operations import judge
 
 #: Longest a run may take, seconds.
-PATIENCE = 90.0
+PATIENCE = 40.0
 PAUSE = 0.05
 
 _LOOK = """

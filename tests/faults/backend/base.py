@@ -1,4 +1,4 @@
-"""Every COMMIT passes `crashpoint("commit:before")` and `:after`: of a transaction, or of one statement that writes."""
+"""Every COMMIT passes crash points: `commit:before` and `:after` of a transaction, `write:…` of a statement on its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _watch(execute: Callable[..., Any], sql: Any, params: Any, many: bool, conte
     """Outside a transaction a statement is its own: PostgreSQL commits before it answers."""
     if context["connection"].in_atomic_block or not _WRITES.search(str(sql)):
         return execute(sql, params, many, context)
-    crashpoint("commit:before")
+    crashpoint("write:before")
     result = execute(sql, params, many, context)
-    crashpoint("commit:after")
+    crashpoint("write:after")
     return result
