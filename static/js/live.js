@@ -1,7 +1,7 @@
 // Keeps what a page shows up to date: elements with data-topic are fetched anew when their topic has changed.
-// One stream for the page; while it is not there, everything is fetched each 1.5 s instead.
+// One stream for the page; while it is not there, everything is fetched each second instead.
 
-const POLL = 1500, JOIN = 100, WORDS = 30000, SILENT = 15000, AGAIN = 5000, SAY = 5000;
+const POLL = 1000, JOIN = 100, WORDS = 30000, SILENT = 15000, AGAIN = 5000, SAY = 5000;
 const shown = () => [...document.querySelectorAll("[data-topic]")];
 const topics = () => [...new Set(shown().map((element) => element.dataset.topic))];
 const changed = new Set();
