@@ -19,7 +19,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from clusters.providers.local.children import Child, Command, describe_exit
 
@@ -79,9 +79,14 @@ class Keeper:
                 return
         except OSError:
             pass  # it went away before the answer: same as a closed connection
+        self._part_with(stream)
+
+    def _part_with(self, stream: Any) -> None:
         key = next(key for key in self._selector.get_map().values() if key.data is stream)
         self._selector.unregister(key.fileobj)
-        stream.close()
+        with suppress(OSError):  # closing sends what is left of an answer
+            stream.close()
+        cast(socket.socket, key.fileobj).close()
 
     def _try(self, line: bytes) -> dict[str, Any]:
         try:
