@@ -4,7 +4,8 @@ from pipelines.views import actions, documents, execution, executions, start
 
 app_name = "pipelines"
 
-_PIPELINE = "apps/<str:app>/pipelines/<str:pk>"
+#: An id is what the document says it is, so it may hold slashes.
+_PIPELINE = "apps/<str:app>/pipelines/<path:pk>"
 _EXECUTION = "executions/<str:ulid>"
 _STAGE = f"{_EXECUTION}/stages/<str:ref>"
 

@@ -6,7 +6,7 @@ from django.urls import reverse
 from clusters.trust.permissions import actor_of
 from pipelines import operations
 from pipelines.models import Execution, Pipeline, PipelineRevision
-from tests.pipelines.views.conftest import DOCUMENT, begin
+from tests.pipelines.views.conftest import DOCUMENT, begin, save
 
 NEW = "/apps/shop/pipelines/new"
 
@@ -172,3 +172,13 @@ def test_no_get_changes_anything(as_user, alice, release, asking):
         assert client.get(reverse(f"pipelines:{name}", args=[asking.ulid, *args])).status_code == 405
     assert client.get(url("switch", release)).status_code == 405
     assert (Execution.objects.values().get(), Pipeline.objects.values().get()) == before
+
+
+@pytest.mark.parametrize("pk", ["a/b", "50 % off?", "#1", "new", "ünï/../x"])
+def test_a_pipeline_may_have_any_id(as_user, alice, shop, pk):
+    pipeline = save(alice, shop, id=pk)
+    assert pipeline.pk == pk
+    client = as_user(alice)
+    assert client.get("/apps/shop/pipelines").status_code == 200
+    for name in ("edit", "revisions", "start", "delete"):
+        assert client.get(url(name, pipeline)).status_code == 200
