@@ -10,7 +10,7 @@ being destroyed, a draining instance and a running bake each end at the next tic
 moves the world. `lag=n` hides new server groups from reads (not from creates) for n ticks, as AWS does.
 
 cloud.py  MemoryCloud: what tests script       faults.py  scripted faults, the record of calls
-world.py  what exists and how it goes on       parts.py   the six parts of the contract
+world.py  what exists and how it goes on       server_groups.py parts.py   the parts of the contract
 """
 
 from clusters.providers.memory.cloud import MemoryCloud

@@ -10,7 +10,7 @@ from typing import Any
 from clusters.core.values import Health, HealthReport, Image
 from clusters.providers import base
 from clusters.providers.base import ProviderError, Unavailable
-from clusters.providers.memory import parts
+from clusters.providers.memory import parts, server_groups
 from clusters.providers.memory.faults import Call, Fault, Script
 from clusters.providers.memory.world import World
 
@@ -30,8 +30,8 @@ class MemoryCloud:
     ) -> None:
         self.world = World(regions, is_auto=auto, lag=lag, clock=clock)
         self._script = Script()
-        self.server_groups: base.ServerGroups = parts.ServerGroups(self.world, self._script)
-        self.instances: base.Instances = parts.Instances(self.world, self._script)
+        self.server_groups: base.ServerGroups = server_groups.ServerGroups(self.world, self._script)
+        self.instances: base.Instances = server_groups.Instances(self.world, self._script)
         self.images: base.Images = parts.Images(self.world, self._script)
         self.load_balancers: base.LoadBalancers = parts.LoadBalancers(self.world, self._script)
         self.security_groups: base.SecurityGroups = parts.SecurityGroups(self.world, self._script)

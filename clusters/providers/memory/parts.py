@@ -1,4 +1,4 @@
-"""The six parts of the contract (base.py) over the memory cloud's world."""
+"""Images, load balancers, security groups and packages over the memory cloud's world."""
 
 from __future__ import annotations
 
@@ -8,181 +8,25 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from clusters.core.values import (
-    DISABLED_PROCESSES,
     Bake,
     BakeRequest,
     BakeState,
-    Capacity,
-    Health,
     HealthReport,
     Image,
-    Instance,
     LoadBalancer,
     LoadBalancerRequest,
     Package,
     Rule,
     SecurityGroup,
     ServerGroup,
-    ServerGroupRequest,
-    sum_up,
 )
-from clusters.providers.base import TOKEN_TAG, Conflict, InvalidRequest, NameTaken, NotFound
+from clusters.providers.base import Conflict, InvalidRequest, NameTaken, NotFound
 from clusters.providers.local import archive as package_archive
-from clusters.providers.memory.faults import Script, call
-from clusters.providers.memory.world import World
-
-LARGEST_GROUP = 1000
+from clusters.providers.memory.faults import call
+from clusters.providers.memory.part import Part, check_firewalls
 
 
-class _Part:
-    name: str
-
-    def __init__(self, world: World, script: Script) -> None:
-        self.world = world
-        self.script = script
-
-
-class ServerGroups(_Part):
-    name = "server_groups"
-
-    @call
-    def list(self, account: str, region: str) -> builtins.list[ServerGroup]:
-        groups = self.world.groups.items()
-        return [group for key, group in groups if key[:2] == (account, region) and self.world.is_visible(key)]
-
-    @call
-    def get(self, account: str, region: str, name: str) -> ServerGroup:
-        if not self.world.is_visible((account, region, name)):
-            raise NotFound(f"server group {name} does not exist")
-        return self._find(account, region, name)
-
-    @call
-    def create(self, account: str, request: ServerGroupRequest, token: str) -> ServerGroup:
-        existing = self.world.groups.get((account, request.region, request.name))
-        if existing and existing.tags.get(TOKEN_TAG) != token:
-            raise NameTaken(f"server group {request.name} exists", field="name")
-        if existing:
-            return existing
-        image = self._check(account, request)
-        group = ServerGroup(
-            account=account,
-            region=request.region,
-            name=request.name,
-            capacity=request.capacity,
-            image_id=image.id,
-            image_name=image.name,
-            created_at=self.world.now(),
-            load_balancers=request.load_balancers,
-            security_groups=request.security_groups,
-            suspended_processes=request.suspended_processes,
-            tags=request.tags | {TOKEN_TAG: token},
-        )
-        return self.world.keep(group)
-
-    @call
-    def resize(self, account: str, region: str, name: str, capacity: Capacity) -> None:
-        _check_size(capacity)
-        self.world.keep(replace(self._usable(account, region, name), capacity=capacity))
-
-    @call
-    def disable(self, account: str, region: str, name: str) -> None:
-        self._switch(account, region, name, {Health.UP: Health.DRAINING, Health.STARTING: Health.OUT_OF_SERVICE})
-        self._change(account, region, name, add=DISABLED_PROCESSES)
-
-    @call
-    def enable(self, account: str, region: str, name: str) -> None:
-        self._switch(account, region, name, {Health.DRAINING: Health.STARTING, Health.OUT_OF_SERVICE: Health.STARTING})
-        self._change(account, region, name, remove=DISABLED_PROCESSES)
-
-    @call
-    def suspend(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
-        self._change(account, region, name, add=processes)
-
-    @call
-    def resume(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
-        self._change(account, region, name, remove=processes)
-
-    @call
-    def destroy(self, account: str, region: str, name: str) -> None:
-        if group := self.world.groups.get((account, region, name)):
-            self.world.keep(replace(group, is_being_destroyed=True))
-
-    def _find(self, account: str, region: str, name: str) -> ServerGroup:
-        group = self.world.groups.get((account, region, name))
-        if group is None:
-            raise NotFound(f"server group {name} does not exist")
-        return group
-
-    def _usable(self, account: str, region: str, name: str) -> ServerGroup:
-        group = self._find(account, region, name)
-        if group.is_being_destroyed:
-            raise Conflict(f"server group {name} is being destroyed")
-        return group
-
-    def _check(self, account: str, request: ServerGroupRequest) -> Image:
-        self.world.check_region(request.region)
-        _check_size(request.capacity)
-        image = self.world.images.get((account, request.region, request.image_id))
-        if image is None:
-            raise InvalidRequest(f"image {request.image_id} does not exist", field="imageId")
-        for name in request.load_balancers:
-            if (account, request.region, name) not in self.world.balancers:
-                raise InvalidRequest(f"load balancer {name} does not exist", field="loadBalancers")
-        _check_firewalls(self.world, account, request.region, request.security_groups)
-        return image
-
-    def _change(
-        self,
-        account: str,
-        region: str,
-        name: str,
-        add: frozenset[str] = frozenset(),
-        remove: frozenset[str] = frozenset(),
-    ) -> None:
-        group = self._usable(account, region, name)
-        self.world.keep(replace(group, suspended_processes=(group.suspended_processes | add) - remove))
-
-    def _switch(self, account: str, region: str, name: str, moves: dict[Health, Health]) -> None:
-        """Move what the load balancers say about each instance."""
-        group = self._usable(account, region, name)
-        self.world.keep(replace(group, instances=tuple(_switched(i, moves) for i in group.instances)))
-
-
-def _switched(instance: Instance, moves: dict[Health, Health]) -> Instance:
-    reports = tuple(
-        replace(r, health=moves.get(r.health, r.health)) if r.source == "LoadBalancer" else r for r in instance.reports
-    )
-    return replace(instance, reports=reports, health=sum_up(reports))
-
-
-def _check_size(capacity: Capacity) -> None:
-    if capacity.max > LARGEST_GROUP:
-        raise InvalidRequest(f"{capacity.max} instances are more than {LARGEST_GROUP}", field="capacity.max")
-
-
-def _check_firewalls(world: World, account: str, region: str, names: tuple[str, ...]) -> None:
-    for name in names:
-        if (account, region, name) not in world.firewalls:
-            raise InvalidRequest(f"security group {name} does not exist", field="securityGroups")
-
-
-class Instances(_Part):
-    name = "instances"
-
-    @call
-    def terminate(self, account: str, region: str, instance_id: str) -> None:
-        for group in self.world.groups.values():
-            if (group.account, group.region) == (account, region):
-                left = tuple(instance for instance in group.instances if instance.id != instance_id)
-                self.world.keep(replace(group, instances=left))
-
-    @call
-    def log(self, account: str, region: str, instance_id: str) -> str:
-        group, instance = self.world.find_instance(instance_id)
-        return f"{instance.id} of {group.name} listens on {instance.address}\n"
-
-
-class Images(_Part):
+class Images(Part):
     name = "images"
 
     @call
@@ -222,7 +66,7 @@ class Images(_Part):
         return bake
 
 
-class LoadBalancers(_Part):
+class LoadBalancers(Part):
     name = "load_balancers"
 
     @call
@@ -240,7 +84,7 @@ class LoadBalancers(_Part):
     @call
     def upsert(self, account: str, request: LoadBalancerRequest) -> LoadBalancer:
         self.world.check_region(request.region)
-        _check_firewalls(self.world, account, request.region, request.security_groups)
+        check_firewalls(self.world, account, request.region, request.security_groups)
         key = (account, request.region, request.name)
         existing = self.world.balancers.get(key)
         port = request.listener.port or (existing.listener.port if existing else 30000 + len(self.world.balancers))
@@ -274,7 +118,7 @@ class LoadBalancers(_Part):
         return replace(balancer, members=tuple(members))
 
 
-class SecurityGroups(_Part):
+class SecurityGroups(Part):
     name = "security_groups"
 
     @call
@@ -299,7 +143,7 @@ class SecurityGroups(_Part):
         self.world.firewalls.pop((account, region, name), None)
 
 
-class Packages(_Part):
+class Packages(Part):
     name = "packages"
 
     @call

@@ -3,10 +3,16 @@
 An own process with an own SQLite file; the site talks to it by HTTP over a unix socket and never shares a database.
 The six parts of the provider contract are implemented here under the same names as in the client; around them:
 
-web.py       the contract over HTTP               store.py records.py  what is remembered
-fleet.py     the loop that makes it so            plan.py              what a group needs next (pure)
-launching.py unpacks images, starts instances     layout.py            folders
-keeper.py    holds the processes, so that they outlive this agent but not the launcher; processes.py talks to it
-confine.py   takes rights away from a process before it becomes an instance; isolation.py says which
-haproxy.py   HAProxy's generations and its runtime socket; haproxy_config.py renders (pure); balancing.py keeps servers
+web.py                    the contract over HTTP
+store.py records.py       what is remembered
+fleet.py leaving.py       the loop that makes it so, and the way out of an instance
+plan.py                   what a group needs next (pure)
+view.py                   one look at everything, as the contract's values
+launching.py              unpacks images, starts instances
+keeper.py processes.py    the parent of all processes, which outlives this agent but not the launcher; our side of it
+confine.py isolation.py   rights taken away before a process becomes an instance; which of them this host allows to take
+haproxy.py                HAProxy's generations and its runtime socket
+haproxy_config.py         renders its configuration (pure)
+balancing.py              adds, drains and removes servers, and says how they do
+layout.py ports.py regions.py
 """

@@ -30,6 +30,7 @@ from clusters.providers.local.agent.view import View
 
 logger = logging.getLogger(__name__)
 
+SERVER_PREFIX = "i-"
 IDLE_SECONDS = 1.0
 BUSY_SECONDS = 0.1
 #: A new instance is looked after closely for this long.
@@ -130,7 +131,7 @@ class Fleet:
                 return
             taken = {server.port for server in self._store.servers.all()}
             server = Server(
-                id=f"i-{secrets.token_hex(8)}",
+                id=f"{SERVER_PREFIX}{secrets.token_hex(8)}",
                 group=key,
                 port=ports.choose(ports.INSTANCE_PORTS, taken),
                 launched_at=datetime.now(UTC),
@@ -143,6 +144,9 @@ class Fleet:
         """After a full stop every instance is started again, as machines are when their host comes back."""
         groups = {group.key: group for group in self._store.groups.all()}
         servers = self._store.servers.all()
+        for name in running.pids.keys() - {server.id for server in servers}:
+            if name.startswith(SERVER_PREFIX):  # of a memory that was lost
+                self._processes.signal(name, signal.SIGKILL)
         for server in servers:
             if running.knows(server.id) or server.is_leaving:
                 continue

@@ -1,4 +1,4 @@
-"""The agent's memory: records as JSON in one SQLite file (WAL), a table per kind, read and written whole.
+"""The agent's memory: records of each kind as JSON in one SQLite file (WAL), read and written whole.
 
 with store.change():            # one transaction; other threads wait
     group = store.groups.get(key)
@@ -21,6 +21,13 @@ from clusters.providers.local.agent.records import Baking, Balancer, Group, Serv
 
 T = TypeVar("T")
 
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS record (n INTEGER PRIMARY KEY, kind TEXT, key TEXT, body BLOB, UNIQUE (kind, key))
+"""
+UPSERT = """
+INSERT INTO record (kind, key, body) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body
+"""
+
 
 class Table(Generic[T]):
     """Records of one kind by key, oldest first."""
@@ -30,27 +37,22 @@ class Table(Generic[T]):
         self._name = name
         self._codec = TypeAdapter(kind)
         self._key = key
-        store.execute(f"CREATE TABLE IF NOT EXISTS {name} (n INTEGER PRIMARY KEY, key TEXT UNIQUE, body BLOB)")
 
     def get(self, key: str) -> T | None:
-        rows = self._store.execute(f"SELECT body FROM {self._name} WHERE key = ?", key)  # noqa: S608
+        rows = self._store.execute("SELECT body FROM record WHERE kind = ? AND key = ?", self._name, key)
         return self._codec.validate_json(rows[0][0]) if rows else None
 
     def all(self) -> list[T]:
-        rows = self._store.execute(f"SELECT body FROM {self._name} ORDER BY n")  # noqa: S608
+        rows = self._store.execute("SELECT body FROM record WHERE kind = ? ORDER BY n", self._name)
         return [self._codec.validate_json(body) for (body,) in rows]
 
     def put(self, record: T) -> T:
-        self._store.execute(
-            f"INSERT INTO {self._name} (key, body) VALUES (?, ?)"  # noqa: S608
-            " ON CONFLICT (key) DO UPDATE SET body = excluded.body",
-            self._key(record),
-            self._codec.dump_json(record),
-        )
+        body = self._codec.dump_json(record)
+        self._store.execute(UPSERT, self._name, self._key(record), body)
         return record
 
     def delete(self, key: str) -> None:
-        self._store.execute(f"DELETE FROM {self._name} WHERE key = ?", key)  # noqa: S608
+        self._store.execute("DELETE FROM record WHERE kind = ? AND key = ?", self._name, key)
 
 
 class Store:
@@ -59,6 +61,7 @@ class Store:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.execute("PRAGMA journal_mode = WAL")
         self.execute("PRAGMA synchronous = FULL")
+        self.execute(SCHEMA)
         self.groups = Table(self, "server_group", Group, lambda group: group.key)
         self.servers = Table(self, "instance", Server, lambda server: server.id)
         self.balancers = Table(self, "load_balancer", Balancer, lambda balancer: balancer.key)
