@@ -83,7 +83,7 @@ def play(ground: Ground, case: Case) -> Played:
         for _ in range(case.workers - 1):
             crew.add()
         recoveries = _relay(crew, watch, case, record)
-        ledger = Ledger.of(watch.execution, ground)
+        ledger = Ledger.of(watch, ground)
     return Played(case, record.read_text().split(), recoveries, ledger)
 
 

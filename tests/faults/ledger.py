@@ -13,6 +13,7 @@ from clusters.providers.base import TOKEN_TAG
 from pipelines.models import Execution, Step
 from tests.clouds import wait_until
 from tests.faults.ground import Ground
+from tests.faults.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,11 @@ class Ledger:
     cloud: list[tuple[Any, ...]]
 
     @classmethod
-    def of(cls, execution: Execution, ground: Ground) -> Ledger:
+    def of(cls, watch: Watch, ground: Ground) -> Ledger:
+        execution = watch.execution
         execution.refresh_from_db()
         check(execution, ground)
+        check_fences(watch)
         name = execution.application
         return cls(
             list(execution.stages.order_by("ref").values_list("ref", "attempt", "type_key", "status")),
@@ -52,7 +55,7 @@ def check(execution: Execution, ground: Ground) -> None:
 
 
 def check_history(execution: Execution) -> None:
-    """Nobody wrote under an old epoch, no move was made twice, and replaying the events gives what is stored."""
+    """It is whole and in order, no move was made twice, and replaying it gives what is stored."""
     events = list(execution.events.order_by("seq"))
     assert [event.seq for event in events] == list(range(1, execution.last_seq + 1))
     epochs = [event.epoch for event in events if event.epoch]
@@ -65,6 +68,13 @@ def check_history(execution: Execution) -> None:
         assert told["stage", stage.ref, stage.attempt, ""] == stage.status
     for step in _steps(execution).select_related("stage"):
         assert told["step", step.stage.ref, step.stage.attempt, step.name] == step.status
+
+
+def check_fences(watch: Watch) -> None:
+    """Once somebody held it under a new epoch, nothing was written under an old one."""
+    for epoch, seq in watch.fences.items():
+        late = watch.execution.events.filter(seq__gt=seq, epoch__gt=0, epoch__lt=epoch)
+        assert not list(late), f"written under an epoch before {epoch}"
 
 
 def check_cloud(execution: Execution, ground: Ground) -> None:

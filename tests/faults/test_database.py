@@ -46,7 +46,7 @@ def run_through_restarts(ground: Ground, folder: Path) -> tuple[list[Ledger], in
             stack.enter_context(ground.cleared(name))
         watches = [Watch(ground.start(name)) for name in names]
         follow(watches, lambda: (workers.check(), server.restart_now_and_then()))
-        return [Ledger.of(watch.execution, ground) for watch in watches], server.restarts
+        return [Ledger.of(watch, ground) for watch in watches], server.restarts
 
 
 class Restartable:

@@ -83,7 +83,7 @@ def run_under(ground: Ground, part: tuple[str, str]) -> Runs:
         watches += [Watch(ground.start(name)) for name in names[1:]]
         meddle = MEDDLING.get(fault, lambda *_: None)
         follow(watches, lambda: (workers.check(), meddle(url, watches)))
-        ledgers = [Ledger.of(watch.execution, ground) for watch in watches]
+        ledgers = [Ledger.of(watch, ground) for watch in watches]
         return Runs(ledgers, [_start(watch) for watch in watches[1:]])
 
 

@@ -17,7 +17,7 @@ PATIENCE = 40.0
 PAUSE = 0.05
 
 _LOOK = """
-SELECT e.status NOT IN ('NOT_STARTED', 'RUNNING', 'PAUSED'), e.lease_epoch,
+SELECT e.status NOT IN ('NOT_STARTED', 'RUNNING', 'PAUSED'), e.lease_epoch, e.last_seq,
        CASE WHEN e.lease_until IS NULL THEN extract(epoch FROM e.due_at - engine_now()) ELSE 0 END,
        (SELECT s.ref FROM pipelines_step t JOIN pipelines_stage s ON s.id = t.stage_id
         WHERE s.execution_id = e.id AND t.status = 'RUNNING' AND t.wait_key LIKE 'judgment:%%' AND t.due_at IS NULL)
@@ -29,6 +29,7 @@ FROM pipelines_execution e WHERE e.id = %s
 class Look:
     is_complete: bool
     epoch: int
+    last_seq: int
     #: Seconds until a worker has to do something; 0 when one should be at it, None when only a person can go on.
     due_in: float | None
     judgment: str | None
@@ -37,6 +38,8 @@ class Look:
 class Watch:
     def __init__(self, execution: Execution) -> None:
         self.execution = execution
+        #: By epoch: how much of the history was written when it was first seen. The rest is not for older epochs.
+        self.fences: dict[int, int] = {}
         self._woken_at = 0.0
 
     def look(self) -> Look:
@@ -44,6 +47,7 @@ class Watch:
         with connection.cursor() as cursor:
             cursor.execute(_LOOK, [self.execution.pk])
             seen = Look(*cursor.fetchone())
+        self.fences.setdefault(seen.epoch, seen.last_seq)
         if seen.judgment:
             judge(actor_named("ada", via="ui"), self.execution, seen.judgment, "continue")
             self._woken_at = time.monotonic()
