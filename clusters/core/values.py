@@ -58,9 +58,7 @@ class Capacity:
         if self.min < 0:
             raise InvalidValue("capacity.min", f"{self.min} is below 0")
         if not self.min <= self.desired <= self.max:
-            raise InvalidValue(
-                "capacity", f"min {self.min} <= desired {self.desired} <= max {self.max} does not hold"
-            )
+            raise InvalidValue("capacity", f"min {self.min} <= desired {self.desired} <= max {self.max} does not hold")
 
     def as_json(self) -> dict[str, int]:
         return {"min": self.min, "desired": self.desired, "max": self.max}
