@@ -71,10 +71,15 @@ document.addEventListener("keydown", (event) => {
   action();
 });
 
-// What a person opened gets the focus; what came by itself leaves it where it is.
+// What a person opened gets the focus, and gives it back to its row when they close it.
+let row = "";
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.target.matches("[data-row]")) row = event.target.closest("[id]").id;
+});
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.requestConfig?.triggeringEvent?.type === "click") {
-    event.target.querySelector?.("[autofocus]")?.focus();
+    const opened = event.target.querySelector?.("[autofocus]");
+    (opened ?? document.getElementById(row)?.querySelector("[data-row]"))?.focus();
   }
   tick();
 });

@@ -107,7 +107,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     location.reload();
     return;
   }
-  remember(part);
+  // What a person asked for takes the focus where they asked for it (app.js).
+  if (event.detail.requestConfig.triggeringEvent?.type !== "click") remember(part);
 });
 document.addEventListener("htmx:afterSettle", (event) => {
   const was = kept.get(event.target.id);

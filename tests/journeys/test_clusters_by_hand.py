@@ -29,6 +29,7 @@ def test_the_drawer_opens_in_place_takes_the_focus_and_escape_closes_it(shop: Pa
     shop.keyboard.press("Escape")
     expect(heading).not_to_be_attached()
     assert "open=" not in shop.url
+    expect(shop.get_by_title("shop-prod-worker-v031")).to_be_focused()
     shop.go_back()
     expect(heading).to_be_visible()
 
