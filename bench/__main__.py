@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Callable
@@ -100,8 +101,6 @@ def _posts(stack: ExitStack, where: Servers, folder: Path, connection: Any, toke
 
 
 def _listens(port: int) -> bool:
-    import socket
-
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -109,18 +108,12 @@ def _listens(port: int) -> bool:
 def _lines(medians: measure.Medians) -> list[Line]:
     slope = (min(medians["ours, 100"]) - min(medians["ours, 10"])) / 90
     early = (min(medians["ours, 10"]) - min(medians["ours, 1"])) / 9
+    ratio = partial(measure.best_ratio, medians)
     return [
-        Line(
-            "chain of 10 waits : raw RQ's chain of 10", measure.best_ratio(medians, "ours, 10", "raw RQ, 10"), 1.0, 0.6
-        ),
-        Line(
-            "chain of 10 waits : raw inline chain of 10",
-            measure.best_ratio(medians, "ours, 10", "raw inline, 10"),
-            None,
-            3.0,
-        ),
+        Line("chain of 10 waits : raw RQ's chain of 10", ratio("ours, 10", "raw RQ, 10"), 1.0, 0.6),
+        Line("chain of 10 waits : raw inline chain of 10", ratio("ours, 10", "raw inline, 10"), None, 3.0),
         Line("cost of a stage in a chain of 100 : of 10", slope / early, None, 1.1),
-        Line("POST to first stage RUNNING : floor", measure.best_ratio(medians, "POST, ours", "POST, floor"), 5.0, 3.0),
+        Line("POST to first stage RUNNING : floor", ratio("POST, ours", "POST, floor"), 5.0, 3.0),
     ]
 
 

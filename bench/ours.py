@@ -1,4 +1,4 @@
-"""The same work through the product: admitted as people's starts are, hinted through RQ, driven by `manage.py drive`."""
+"""The same work through the product: admitted as a start is, hinted through RQ, driven by `manage.py drive`."""
 
 from __future__ import annotations
 

@@ -87,6 +87,10 @@ _database["ENGINE"] = env.str("SPINNAKER_DB_ENGINE", default="django.db.backends
 _database.setdefault("OPTIONS", {})
 _database["OPTIONS"] |= {
     "connect_timeout": 3,
+    # The engine's one statement is long: planned once a connection, not at each of its uses. A pooler in front of
+    # PostgreSQL that gives each transaction another connection cannot have that.
+    "server_side_binding": env.bool("SPINNAKER_DB_PREPARE", default=True),
+    "prepare_threshold": 3 if env.bool("SPINNAKER_DB_PREPARE", default=True) else None,
     # A worker that stands still inside a transaction loses it with its lease: its row locks must not outlast that.
     "options": "-c statement_timeout=10s -c lock_timeout=3s "
     f"-c idle_in_transaction_session_timeout={LEASE_SECONDS * 1000:.0f}ms",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import F
 
 from clusters.trust.permissions import Actor
 from pipelines.core.definition import PipelineSpec
@@ -30,20 +29,20 @@ class Admission:
     dedupe_key: str | None = None
 
 
-def engine_now() -> Any:
+def engine_now() -> datetime:
     """The database's instant: the only clock executions know."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT engine_now()")
-        return cursor.fetchone()[0]
+        now: datetime = cursor.fetchone()[0]
+    return now
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def admit(admission: Admission) -> tuple[Execution, bool]:
     """(execution, True when it is new). The same dedupe key gives the same execution, also when both arrive at once."""
     if admission.dedupe_key and (known := Execution.objects.filter(dedupe_key=admission.dedupe_key).first()):
         return known, False
-    number, version = _number(admission.pipeline)
-    now = engine_now()
+    number, version, now = _number(admission.pipeline)
     execution = Execution(
         application=admission.application,
         pipeline=admission.pipeline,
@@ -85,13 +84,19 @@ def _insert(execution: Execution) -> bool:
     return Execution.objects.filter(pk=execution.pk).exists()
 
 
-def _number(pipeline: Pipeline | None) -> tuple[int, int]:
-    """(number of this run, version of the definition): the row lock puts starts of one pipeline in order."""
+def _number(pipeline: Pipeline | None) -> tuple[int, int, datetime]:
+    """(number of this run, version of the definition, now): the row lock puts starts of one pipeline in order."""
     if pipeline is None:
-        return 0, 0
-    Pipeline.objects.filter(pk=pipeline.pk).update(last_number=F("last_number") + 1)
-    pipeline.refresh_from_db(fields=["last_number"])
-    return pipeline.last_number, pipeline.version
+        return 0, 0, engine_now()
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT_NUMBER, [pipeline.pk])
+        number, now = cursor.fetchone()
+    return number, pipeline.version, now
+
+
+_NEXT_NUMBER = """
+UPDATE pipelines_pipeline SET last_number = last_number + 1 WHERE id = %s RETURNING last_number, engine_now()
+"""
 
 
 def _stages(execution_id: uuid.UUID, spec: PipelineSpec) -> list[Stage]:

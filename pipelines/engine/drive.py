@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 #: A drive that goes on longer gives way to others and is hinted again.
 SECONDS_AT_A_TIME = 60
 
+#: Pages need not hear of changes more often than this.
+NEWS_SECONDS = 0.05
+
 #: Set when this process is to end: leases are given back between two steps.
 STOPPING = threading.Event()
 
@@ -44,6 +47,7 @@ def _drive(lease: Lease) -> None:
     loaded = store.load(lease)
     performed: Performed | None = None
     until = time.monotonic() + SECONDS_AT_A_TIME
+    news = _News()
     while True:
         decision = decide(loaded.snapshot, loaded.now, find_type, performed)
         if decision.perform and (STOPPING.is_set() or time.monotonic() > until):
@@ -54,11 +58,27 @@ def _drive(lease: Lease) -> None:
         except store.Overtaken:
             loaded = store.load(lease)
             continue
-        if decision.events:
-            outbox.publish(f"execution:{loaded.snapshot.execution.id}", f"app:{loaded.snapshot.execution.application}")
+        news.tell(loaded, decision)
         if decision.perform is None:
             return
         performed = Performed(decision.perform, outcome or _perform(lease, loaded, decision))
+
+
+class _News:
+    """Tells open pages what was written: at once before an effect and at the end, else at most each NEWS_SECONDS."""
+
+    def __init__(self) -> None:
+        self._is_due = False
+        self._told_at = 0.0
+
+    def tell(self, loaded: store.Loaded, decision: Decision) -> None:
+        self._is_due = self._is_due or bool(decision.events)
+        step = loaded.snapshot.steps.get(decision.perform or "")
+        may_wait = step is not None and step.kind == "observe" and time.monotonic() < self._told_at + NEWS_SECONDS
+        if self._is_due and not may_wait:
+            execution = loaded.snapshot.execution
+            outbox.publish(f"execution:{execution.id}", f"app:{execution.application}")
+            self._is_due, self._told_at = False, time.monotonic()
 
 
 def _write(lease: Lease, decision: Decision) -> tuple[store.Loaded, Decision, Outcome | None]:

@@ -98,8 +98,10 @@ def _enqueue(queue: str, function: str, *arguments: str) -> None:
 
 
 def _publish(topics: tuple[str, ...]) -> None:
-    for topic in topics:
-        _redis().publish(CHANNEL, json.dumps({"topic": topic}))
+    with _redis().pipeline(transaction=False) as batch:
+        for topic in topics:
+            batch.publish(CHANNEL, json.dumps({"topic": topic}))
+        batch.execute()
 
 
 def _send(send: Callable[[], None]) -> bool:

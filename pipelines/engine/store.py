@@ -12,13 +12,15 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
+from django.utils.functional import SimpleLazyObject
 
 from clusters.operations import locks
-from clusters.trust.permissions import actor_named
+from clusters.trust.permissions import Actor, actor_of
 from pipelines.core.draft import Decision
 from pipelines.core.plan import Judgment
 from pipelines.core.snapshot import Execution, Phase, Snapshot, Stage, Step, StepStatus
@@ -76,7 +78,7 @@ def load(lease: Lease) -> Loaded:
         status=Status(row[1]),
         attempt=row[2],
         signal=row[3],
-        actor=acting(row[11], row[4]),
+        actor=SimpleLazyObject(partial(acting, row[11], row[4])),  # most stages never ask
         trigger=_json(row[5]),
         is_cancel_requested=row[6],
         started_at=row[7],
@@ -86,10 +88,10 @@ def load(lease: Lease) -> Loaded:
     return Loaded(Snapshot(execution, stages, steps), row[12])
 
 
-def acting(user_id: int | None, username: str) -> Any:
+def acting(user_id: int | None, username: str) -> Actor:
     """Who an execution acts as, with the roles held now: taking a role away stops what was started with it."""
     user = get_user_model().objects.filter(pk=user_id).first() if user_id else None
-    return actor_named(user.get_username() if user else username, via="pipeline")
+    return actor_of(user, via="pipeline") if user else Actor(None, username, via="pipeline")
 
 
 def newest_attempts(stages: Iterable[Stage]) -> dict[str, Stage]:

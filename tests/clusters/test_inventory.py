@@ -160,7 +160,8 @@ def test_a_slot_hears_of_changes_after_commit_and_may_fail(running: MemoryCloud)
     assert heard == [frozenset({"shop"})]
 
 
-def test_an_empty_slot_gives_nothing_and_an_unknown_one_is_refused() -> None:
+def test_an_empty_slot_gives_nothing_and_an_unknown_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(slots.SLOTS, "cluster.badges", [])
     assert slots.filled("cluster.badges", None, None, "shop-web") == []
     with pytest.raises(KeyError):
         slots.fill("server_group.nowhere", print)
