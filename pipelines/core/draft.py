@@ -104,9 +104,11 @@ class Draft:
         self.steps[step.id] = changed
         if step.id not in self.new_steps:
             self.changed_steps.add(step.id)
-        if changed.status != step.status:
+        is_news = bool(changed.waiting_for) and changed.waiting_for != step.waiting_for
+        if changed.status != step.status or is_news:
             stage = self.stages[step.stage_id]
-            self.events.append(Event("step", changed.status, stage.ref, stage.attempt, step.name, changed.message))
+            told = changed.message or changed.waiting_for
+            self.events.append(Event("step", changed.status, stage.ref, stage.attempt, step.name, told))
         return changed
 
     def merge(self, stage: Stage, context: Json, outputs: Json) -> Stage:

@@ -1,3 +1,5 @@
+"""API tokens and tries to sign in, to look at."""
+
 from django.contrib import admin
 from django.http import HttpRequest
 

@@ -1,3 +1,5 @@
+"""Forms of signing in and of a person's own page."""
+
 from __future__ import annotations
 
 from django import forms
