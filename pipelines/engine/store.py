@@ -234,7 +234,7 @@ WITH e AS (
   FROM e, jsonb_to_recordset(%(events)s) AS r({_typed(_EVENT_COLUMNS)})
 )
 SELECT now, seq FROM e
-"""  # noqa: S608
+"""  # noqa: S608 # nosec B608
 
 
 _WRITE = _write_sql()

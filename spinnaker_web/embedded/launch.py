@@ -91,7 +91,9 @@ def _agent_socket(data: Path) -> Iterator[Path]:
     if len(os.fsencode(path)) <= SOCKET_PATH_BYTES:
         yield path
         return
-    short = Path(tempfile.mkdtemp(prefix="spinnaker-", dir=os.environ.get("XDG_RUNTIME_DIR") or "/tmp"))  # noqa: S108
+    # Not TMPDIR, which may be as long as the path that was too long; mkdtemp makes a folder that only we can enter.
+    place = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"  # noqa: S108 # nosec B108
+    short = Path(tempfile.mkdtemp(prefix="spinnaker-", dir=place))
     try:
         yield short / "agent.sock"
     finally:
