@@ -28,7 +28,7 @@ demo: .venv/installed ## watch a guided tour against what `make run` runs
 	@exec $(BIN)/python manage.py demo
 
 test: .venv/installed-dev $(if $(TESTS),,lint) ## check and test everything (TESTS=tests/contracts narrows)
-	$(BIN)/python -m pytest -n 2 $(PYTEST) $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST) $(TESTS)
 
 lint: .venv/installed-dev ## the checks that run no test
 	$(BIN)/ruff check .
