@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
+
+from spinnaker_web.embedded.attach import SETTINGS
+from spinnaker_web.embedded.server import free_port
 
 #: Seconds that a stack of our own may take to start.
 PATIENCE = 90
@@ -30,7 +32,7 @@ def attached(data_dir: Path) -> Iterator[dict[str, Any]]:
         return
     with tempfile.TemporaryDirectory(prefix="spinnaker-demo-") as folder:
         own = Path(folder) / "data"
-        environ = {**os.environ, "DATA_DIR": str(own), "PORT": str(_free_port())}
+        environ = {**os.environ, "DATA_DIR": str(own), "PORT": str(free_port())}
         process = subprocess.Popen([sys.executable, str(MANAGE), "up"], env=environ)
         try:
             yield _wait(process, own)
@@ -41,15 +43,8 @@ def attached(data_dir: Path) -> Iterator[dict[str, Any]]:
 
 def environment(facts: dict[str, Any]) -> dict[str, str]:
     """The settings with which a program joins that stack."""
-    return {
-        **os.environ,
-        "DATABASE_URL": facts["database_url"],
-        "REDIS_URL": facts["redis_url"],
-        "SPINNAKER_AGENT_SOCKET": facts["agent_socket"],
-        "SPINNAKER_AGENT_TOKEN": facts["agent_token"],
-        "SPINNAKER_SECRET_KEY": facts["secret_key"],
-        "SPINNAKER_DEMO_MARKER": facts["marker"],
-    }
+    joined = {setting: facts[fact] for fact, setting in SETTINGS.items()}
+    return {**os.environ, **joined, "SPINNAKER_DEMO_MARKER": facts["marker"]}
 
 
 def _published(data_dir: Path) -> dict[str, Any] | None:
@@ -68,9 +63,3 @@ def _wait(process: subprocess.Popen[bytes], data_dir: Path) -> dict[str, Any]:
             return facts
         time.sleep(0.1)
     raise CommandError("The stack for the demo did not start; what it said stands above.")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
