@@ -115,6 +115,9 @@ RQ_QUEUES = {
     for name in ("drive", "inventory")
 }
 
+#: Its pages let any staff enqueue any function; what runs is shown by our own pages.
+RQ_SHOW_ADMIN_LINK = False
+
 LOGGING = logs.config()
 
 LANGUAGE_CODE = "en"
@@ -126,6 +129,7 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = env.str("SPINNAKER_STATIC_ROOT", default=None)
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_AUTOREFRESH = DEBUG
 
 LOGIN_URL = "login"

@@ -49,6 +49,10 @@ def test_no_address_is_open_that_is_not_on_the_list() -> None:
     assert is_open <= OPEN
 
 
+def test_nobody_can_put_a_function_on_the_queue_from_a_browser() -> None:
+    assert not [route for route, _, _ in doors(get_resolver()) if "rq" in route or "enqueue" in route]
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/apps", "/me", "/executions", "/turn", "/admin/", "/live", "/apps/shop/clusters/a/b/c/destroy"]
 )
