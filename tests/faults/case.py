@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import signal
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import TypeVar
 
-from tests.faults.crew import Crew, Worker, drive, drive_until_holding
+from tests.faults.crew import Crew, drive, drive_until_holding
 from tests.faults.ground import LEASE, Ground, set_lease
 from tests.faults.ledger import Ledger
 from tests.faults.watch import Watch
@@ -41,9 +41,14 @@ class Played:
     case: Case
     #: Names of the points that the first worker came to. When it was killed, the last is where.
     points: list[str]
-    #: For each worker that got as far as its point, how long it took until the next one wrote.
+    #: How long it took each time until the next worker wrote, where there was something left to do.
     recoveries: list[float]
     ledger: Ledger = field(repr=False)
+
+    @property
+    def was_hit(self) -> bool:
+        """Whether the first worker got as far as its point."""
+        return len(self.points) >= self.case.points[0]
 
 
 def play_all(ground: Ground, cases: Iterable[Case]) -> list[Played]:
@@ -66,6 +71,7 @@ _ground: Ground
 
 def _enter(ground: Ground, free: SimpleQueue[str]) -> None:
     global _ground
+    gc.freeze()  # else collecting garbage copies all of the parent's memory
     _ground = ground
     ground.enter(free.get())
 
@@ -90,17 +96,16 @@ def play(ground: Ground, case: Case) -> Played:
 def _relay(crew: Crew, watch: Watch, case: Case, record: Path) -> list[float]:
     """One worker after the other, each as far as its point. One that stands still goes on once the next has begun."""
     recoveries: list[float] = []
-    before: Worker | None = None
+    before, fault = None, None
     for work, environ in _turns(case, record):
-        fault_at = time.monotonic()
         worker = crew.add(work, **environ)
-        if before:
-            recoveries.append(watch.recovery(fault_at))
+        if before and fault:
+            recoveries += watch.recovery(fault, lambda worker=worker: worker.is_running)
             before.signal(signal.SIGCONT)
         watch.until(lambda seen, worker=worker: seen.is_complete or not worker.is_running)
         if worker.is_running:
             break
-        before = worker
+        before, fault = worker, watch.fault()
     return recoveries
 
 

@@ -11,8 +11,8 @@ __all__ = ["agent"]
 
 
 @pytest.fixture(scope="session")
-def prepared(agent: LocalAgent) -> Ground:
-    return Ground("", agent).prepare()
+def prepared(agent: LocalAgent, tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    return Ground("", agent, tmp_path_factory.mktemp("faults")).prepare()
 
 
 @pytest.fixture

@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +40,9 @@ class Ground:
 
     template: str
     agent: LocalAgent
+    #: For what workers print and the points they come to.
+    folder: Path
     image: str = ""
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sp-faults-")))
 
     @property
     def cloud(self) -> Any:

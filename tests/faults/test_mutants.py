@@ -17,8 +17,8 @@ from tests.local_agent import ROOT
 
 PATCHES = sorted((Path(__file__).parent / "mutants").glob("*.patch"))
 COPIED = ("clusters", "pipelines", "spinnaker_web", "templates", "static", "tests", "manage.py", "pyproject.toml")
-#: The part of the tests that is run on each mutant: where the engine alone is tried, and one stop of a real worker.
-SUITE = ("tests/pipelines/engine", "tests/faults/test_signals.py", "-k", "engine or create")
+#: The part of the tests that is run on each mutant: what is about takeovers, of the engine alone and of real workers.
+SUITE = ("tests/pipelines/engine", "tests/faults/test_signals.py", "-k", "stale or taken_over or create")
 #: What a mutant must not get away with, whatever else notices it.
 WITNESS = "tests/faults/test_signals.py::test_a_worker_stopped_past_its_lease_writes_nothing_when_it_goes_on[create]"
 LONGEST_SECONDS = 180

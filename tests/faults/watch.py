@@ -35,12 +35,22 @@ class Look:
     judgment: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something happened to the worker; the next one has to go on from `due_at`."""
+
+    at: float
+    due_at: float
+    epoch: int
+    is_complete: bool
+
+
 class Watch:
     def __init__(self, execution: Execution) -> None:
         self.execution = execution
         #: By epoch: how much of the history was written when it was first seen. The rest is not for older epochs.
         self.fences: dict[int, int] = {}
-        self._woken_at = 0.0
+        self._judged_at = 0.0
 
     def look(self) -> Look:
         """Where it stood; it has been judged since if it waited for that."""
@@ -50,24 +60,28 @@ class Watch:
         self.fences.setdefault(seen.epoch, seen.last_seq)
         if seen.judgment:
             judge(actor_named("ada", via="ui"), self.execution, seen.judgment, "continue")
-            self._woken_at = time.monotonic()
+            self._judged_at = time.monotonic()
         return seen
 
-    def until(self, holds: Callable[[Look], bool]) -> None:
+    def until(self, holds: Callable[[Look], bool]) -> Look:
         deadline = time.monotonic() + PATIENCE
         while not holds(seen := self.look()):
             assert time.monotonic() < deadline, f"still {seen} after {PATIENCE} s"
             time.sleep(PAUSE)
+        return seen
 
-    def recovery(self, fault_at: float) -> float:
-        """Seconds from the fault, or from when there was something to do again, to the next worker's first write."""
-        before = self.look()
-        if before.is_complete:
-            return 0.0
-        if not before.judgment:
-            self._woken_at = fault_at + float(before.due_in or 0)
-        self.until(lambda seen: seen.epoch > before.epoch)
-        return max(0.0, time.monotonic() - max(fault_at, self._woken_at))
+    def fault(self) -> Fault:
+        """One that happened just now, with no other worker there yet."""
+        now, seen = time.monotonic(), self.look()
+        return Fault(now, now + max(0.0, float(seen.due_in or 0)), seen.epoch, seen.is_complete)
+
+    def recovery(self, fault: Fault, is_running: Callable[[], bool]) -> list[float]:
+        """Seconds until the next worker's first write; none when that worker was gone before, or nothing was left."""
+        if fault.is_complete:
+            return []
+        seen = self.until(lambda seen: seen.epoch > fault.epoch or not is_running())
+        due_at = self._judged_at if self._judged_at >= fault.at else fault.due_at
+        return [max(0.0, time.monotonic() - due_at)] if seen.epoch > fault.epoch else []
 
 
 def follow(watches: Sequence[Watch], meanwhile: Callable[[], object] = lambda: None) -> None:
