@@ -41,8 +41,9 @@ def give_up(is_ci: bool) -> None:
     (pytest.fail if is_ci else pytest.skip)(NOT_FOUND)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    # Not for the session: while it lasts, no other test in this process can run a loop of its own.
     # Playwright's loop runs in this thread, and Django would refuse to touch the database beside any loop.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:

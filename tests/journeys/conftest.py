@@ -36,9 +36,16 @@ class Site:
         page.wait_for_url(lambda url: "/login" not in url)
 
 
-@pytest.fixture(scope="session")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All journeys one after the other in one process: they share a site, and its worker drives all that it finds."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("journeys"))
+
+
+@pytest.fixture(scope="module")
 def sites(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Site]]:
-    """sites(redis_url) -> a site with its worker; each is started once."""
+    """sites(redis_url) -> a site with its worker, on the tests' database: gone before other tests use that."""
     started: dict[str, Site] = {}
     processes: list[subprocess.Popen[bytes]] = []
     logs = tmp_path_factory.mktemp("stack")
