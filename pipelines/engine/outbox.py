@@ -94,7 +94,9 @@ WHERE id IN (
 def _enqueue(queue: str, function: str, *arguments: str) -> None:
     # Never with a job id of ours: a lost job would block every later hint of that id.
     taken = Queue(queue, connection=_redis(), serializer=JSONSerializer)
-    taken.enqueue_call(function, arguments, timeout=600, result_ttl=0, failure_ttl=86400)
+    with _redis().pipeline() as batch:
+        taken.enqueue_call(function, arguments, timeout=600, result_ttl=0, failure_ttl=86400, pipeline=batch)
+        batch.execute()
 
 
 def _publish(topics: tuple[str, ...]) -> None:

@@ -142,6 +142,10 @@ def _step(row: tuple[Any, ...]) -> Step:
     return Step(*values)
 
 
+def _some(columns: Mapping[str, str], names: str) -> dict[str, str]:
+    return {name: columns[name] for name in names.split()}
+
+
 _STAGE_COLUMNS = {
     "id": "uuid",
     "ref": "text",
@@ -161,7 +165,7 @@ _STAGE_COLUMNS = {
     "started_at": "timestamptz",
     "ended_at": "timestamptz",
 }
-_STAGE_CHANGES = ("status", "context", "outputs", "phase", "failing_as", "message", "started_at", "ended_at")
+_STAGE_CHANGES = _some(_STAGE_COLUMNS, "status context outputs phase failing_as message started_at ended_at")
 _STEP_COLUMNS = {
     "id": "uuid",
     "stage_id": "uuid",
@@ -181,9 +185,7 @@ _STEP_COLUMNS = {
     "deadline": "timestamptz",
     "ended_at": "timestamptz",
 }
-_STEP_CHANGES = ("status", "intent", "lock", "tries", "due_at", "wait_key", "waiting_for", "message", "ended_at")
-
-
+_STEP_CHANGES = _some(_STEP_COLUMNS, "status intent lock tries due_at wait_key waiting_for message ended_at")
 _EVENT_COLUMNS = {
     "n": "int",
     "kind": "text",
@@ -204,7 +206,8 @@ def _set(names: Iterable[str]) -> str:
 
 
 def _write_sql() -> str:
-    # Built from the constants above; no value from outside is ever part of the text.
+    # Built from the constants above; no value from outside is ever part of the text. The ids beside the rows are for
+    # the planner: it takes any recordset for a hundred rows, and would read tables of some thousand rows whole for it.
     stage_names, step_names = ", ".join(_STAGE_COLUMNS), ", ".join(_STEP_COLUMNS)
     return f"""
 WITH e AS (
@@ -216,15 +219,15 @@ WITH e AS (
   RETURNING id, last_seq - %(events_count)s AS seq, engine_now() AS now
 ), changed_stages AS (
   UPDATE pipelines_stage s SET {_set(_STAGE_CHANGES)}
-  FROM jsonb_to_recordset(%(changed_stages)s) AS r({_typed(_STAGE_COLUMNS)})
-  WHERE s.id = r.id AND EXISTS (SELECT FROM e)
+  FROM jsonb_to_recordset(%(changed_stages)s) AS r(id uuid, {_typed(_STAGE_CHANGES)})
+  WHERE s.id = r.id AND s.id = ANY(%(stage_ids)s::uuid[]) AND EXISTS (SELECT FROM e)
 ), new_stages AS (
   INSERT INTO pipelines_stage (execution_id, is_skip_requested, {stage_names})
   SELECT e.id, false, r.* FROM e, jsonb_to_recordset(%(new_stages)s) AS r({_typed(_STAGE_COLUMNS)})
 ), changed_steps AS (
   UPDATE pipelines_step t SET {_set(_STEP_CHANGES)}
-  FROM jsonb_to_recordset(%(changed_steps)s) AS r({_typed(_STEP_COLUMNS)})
-  WHERE t.id = r.id AND EXISTS (SELECT FROM e)
+  FROM jsonb_to_recordset(%(changed_steps)s) AS r(id uuid, {_typed(_STEP_CHANGES)})
+  WHERE t.id = r.id AND t.id = ANY(%(step_ids)s::uuid[]) AND EXISTS (SELECT FROM e)
 ), new_steps AS (
   INSERT INTO pipelines_step ({step_names})
   SELECT r.* FROM e, jsonb_to_recordset(%(new_steps)s) AS r({_typed(_STEP_COLUMNS)})
@@ -279,9 +282,11 @@ def _write(lease: Lease, decision: Decision) -> Loaded:
         "release": decision.perform is None,
         "lease": lease_seconds(),
         "events_count": len(decision.events),
-        "changed_stages": _rows(after.stages, decision.changed_stages, _STAGE_COLUMNS),
+        "stage_ids": list(decision.changed_stages),
+        "changed_stages": _rows(after.stages, decision.changed_stages, ("id", *_STAGE_CHANGES)),
         "new_stages": _rows(after.stages, decision.new_stages, _STAGE_COLUMNS),
-        "changed_steps": _rows(after.steps, decision.changed_steps, _STEP_COLUMNS),
+        "step_ids": list(decision.changed_steps),
+        "changed_steps": _rows(after.steps, decision.changed_steps, ("id", *_STEP_CHANGES)),
         "new_steps": _rows(after.steps, decision.new_steps, _STEP_COLUMNS),
         "events": _events(decision),
     }
@@ -297,7 +302,7 @@ def _write(lease: Lease, decision: Decision) -> Loaded:
     return Loaded(after, row[0])
 
 
-def _rows(items: Mapping[str, Any], ids: Iterable[str], columns: Mapping[str, str]) -> str:
+def _rows(items: Mapping[str, Any], ids: Iterable[str], columns: Iterable[str]) -> str:
     rows = [{name: getattr(items[item_id], name) for name in columns} for item_id in ids]
     return json.dumps(rows, default=_encode)
 

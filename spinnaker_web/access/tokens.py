@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Q
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
@@ -43,8 +42,8 @@ def user_of(token: str) -> User | None:
     if found is None:
         return None
     now = timezone.now()
-    stale = Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USED_STEP)
-    ApiToken.objects.filter(stale, pk=found.pk).update(last_used_at=now)
+    if found.last_used_at is None or found.last_used_at < now - LAST_USED_STEP:
+        ApiToken.objects.filter(pk=found.pk).update(last_used_at=now)
     return found.user
 
 
