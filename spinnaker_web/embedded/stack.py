@@ -62,10 +62,9 @@ class Stack:
         """What to tell about the administrator."""
         try:
             async with asyncio.TaskGroup() as together:
-                for server in self._embedded:
-                    together.create_task(self._serve(server))
+                serving = [together.create_task(self._serve(server)) for server in self._embedded]
                 together.create_task(self._start_agent())
-                together.create_task(self._start_web())
+                together.create_task(self._start_web(serving))
                 welcome = together.create_task(self._prepare())
         except* StartError as group:
             raise group.exceptions[0] from None
@@ -85,8 +84,10 @@ class Stack:
         child = self._servers.start(self._parts.agent())
         await self._until(child, lambda: answers(socket, token=token))
 
-    async def _start_web(self) -> None:
-        """It answers before the database is prepared, and is shown to nobody until then."""
+    async def _start_web(self, serving: list[asyncio.Task[None]]) -> None:
+        """After the servers, not for need, but since the longest way (make a database, migrate, seed) begins with them:
+        the processors are theirs first. It answers before that ends, and is shown to nobody until then."""
+        await asyncio.gather(*serving)
         hosts = self._parts.environ.get("SPINNAKER_HOSTS", "")
         host = hosts.split(",")[0].lstrip("*.") or "localhost"  # "*.example.com" and ".example.com" are patterns
         child = self._programs.start(self._parts.web())
