@@ -48,7 +48,7 @@ class RequestContextMiddleware:
         structlog.contextvars.bind_contextvars(request_id=request.id)
         started = time.perf_counter()
         try:
-            response = self.get_response(request)
+            response = _senseless(request) or self.get_response(request)
             self._note(request, response, time.perf_counter() - started)
         finally:
             audit.REQUEST.reset(token)
@@ -70,6 +70,13 @@ class RequestContextMiddleware:
             status=response.status_code,
             ms=round(seconds * 1000, 1),
         )
+
+
+def _senseless(request: Request) -> HttpResponse | None:
+    """No name holds U+0000, and the database takes no question with it."""
+    if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+        return HttpResponse("This address cannot be.\n", status=400, content_type="text/plain")
+    return None
 
 
 def _request_id(request: Request) -> str:

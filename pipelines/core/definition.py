@@ -57,18 +57,35 @@ def parse_source(source: str) -> tuple[Json, list[Problem]]:
     if len(source.encode()) > MOST_BYTES:
         return {}, [Problem("", f"A pipeline may have {MOST_BYTES // 1024} KiB at most.")]
     try:
-        document = json.loads(source)
-    except json.JSONDecodeError as error:
-        return {}, [Problem("", f"This is not JSON: {error.msg} in line {error.lineno}, column {error.colno}.")]
-    except RecursionError:
-        return {}, [Problem("", f"Nested deeper than {MOST_DEPTH} levels.")]
+        document = parse_json(source)
+    except ValueError as error:
+        return {}, [Problem("", str(error))]
     if not isinstance(document, dict):
         return {}, [Problem("", "A pipeline is a JSON object: {…}.")]
-    if _depth(document) > MOST_DEPTH:
-        return {}, [Problem("", f"Nested deeper than {MOST_DEPTH} levels.")]
-    if "\\u0000" in json.dumps(document):
-        return {}, [Problem("", "The character U+0000 cannot be stored.")]
     return document, []
+
+
+def parse_json(text: str) -> Any:
+    """What the text says. Raises ValueError with a sentence when it is no JSON, or JSON that cannot be stored."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"This is not JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from None
+    except RecursionError:
+        raise ValueError(f"Nested deeper than {MOST_DEPTH} levels.") from None
+    except ValueError:
+        raise ValueError("A number has too many digits.") from None
+    if _depth(value) > MOST_DEPTH:
+        raise ValueError(f"Nested deeper than {MOST_DEPTH} levels.")
+    if "\\u0000" in json.dumps(value):
+        raise ValueError("The character U+0000 cannot be stored.")
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("Half of a character (U+D800 to U+DFFF) cannot be stored.") from None
+    except ValueError:
+        raise ValueError("NaN and numbers without end cannot be stored.") from None
+    return value
 
 
 def read(document: Mapping[str, Any]) -> PipelineSpec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -12,7 +11,7 @@ from ninja.responses import Status
 from clusters.models import Application
 from clusters.trust.requests import Request
 from pipelines import operations
-from pipelines.core.definition import Problem, parse_source
+from pipelines.core.definition import Problem, parse_json, parse_source
 from pipelines.models import Pipeline
 from pipelines.operations import InvalidInput
 from pipelines.queries import visible
@@ -76,7 +75,7 @@ def _text(request: Request) -> str:
 def _object(request: Request) -> dict[str, Any]:
     text = _text(request).strip()
     try:
-        body = json.loads(text) if text else {}
-    except (json.JSONDecodeError, RecursionError):
-        raise InvalidInput([Problem("", "This is not JSON.")]) from None
+        body = parse_json(text) if text else {}
+    except ValueError as error:
+        raise InvalidInput([Problem("", str(error))]) from None
     return body if isinstance(body, dict) else {}

@@ -78,3 +78,10 @@ def test_the_production_settings_pass_the_deployment_check() -> None:
 def test_an_error_page_for_somebody_who_is_not_signed_in_stands(client: Client, db: None) -> None:
     assert client.get("/nothing").status_code == 404
     assert User.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "path", ["/apps/%00", "/executions?pipeline=%00", "/gate/applications/%00", "/live?topics=app:%00"]
+)
+def test_an_address_with_the_character_zero_is_refused_before_the_database_is_asked(as_ana: Client, path: str) -> None:
+    assert as_ana.get(path).status_code == 400

@@ -114,3 +114,12 @@ def test_a_path_counts_stages_as_they_stand_in_the_document():
     stages = [{"type": "wait"}, {"refId": "1", "type": "wait"}, {"refId": "1", "type": "wait"}]
     problems = read({"name": "Ship", "stages": stages}).problems
     assert [problem.path for problem in problems] == ["stages[0].refId", "stages[2].refId"]
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "-Infinity", "1e999", '"\\ud800"', '"\\u0000"', "1" * 5000, "[" * 40 + "]" * 40]
+)
+def test_json_that_cannot_be_stored_is_refused_in_words(value):
+    document, problems = parse_source(f'{{"name": "P", "other": {value}}}')
+    assert document == {}
+    assert len(problems) == 1

@@ -198,3 +198,10 @@ def test_skip_cancel_and_restart(call, alice, asking):
     assert call(alice, "PUT", f"{path}/cancel?reason=enough").status_code == 200
     assert moved(asking).cancel_reason == "enough"
     assert call(alice, "PUT", f"{path}/stages/9/restart").status_code == 404
+
+
+@pytest.mark.parametrize("value", ["NaN", "1e999", '"\\ud800"', '"\\u0000"', "1" * 5000])
+def test_parameters_that_cannot_be_stored_are_a_400(call, rita, release, value):
+    answer = call(rita, "POST", "/pipelines/shop/Release", f'{{"parameters": {{"version": {value}}}}}')
+    assert answer.status_code == 400
+    assert not Execution.objects.exists()
