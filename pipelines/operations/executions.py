@@ -88,6 +88,7 @@ def restart_stage(actor: Actor, execution: Execution, ref: str) -> None:
     stage_type = find_type(stage.type_key)
     if stage_type is None or not stage_type.is_restartable:
         raise Conflict(f"A stage of type {stage.type_key} cannot be restarted; run the pipeline again.")
+    execution.acting_user_id = actor.user_id  # whoever restarts it needs the rights for what it does now
     speak.restart(execution, stage, actor.username)
     _audit(actor, "restart stage", execution, after={"stage": ref})
 

@@ -222,3 +222,15 @@ def test_a_deleted_pipeline_leaves_its_history(writer, pipeline):
     execution = operations.start(writer, pipeline)
     operations.delete_pipeline(writer, pipeline)
     assert Execution.objects.get(pk=execution.pk).name == "Ship"
+
+
+def test_a_restarted_stage_acts_with_the_rights_of_whoever_restarts_it(writer, application, pipeline):
+    execution = operations.start(writer, pipeline)
+    drive(execution.pk)
+    execution.refresh_from_db()
+    assert execution.is_complete
+    colleague = get_user_model().objects.create(username="colleague")
+    colleague.groups.set(Group.objects.filter(name__in=writer.roles))
+    operations.restart_stage(actor_of(colleague), execution, "1")
+    execution.refresh_from_db()
+    assert (execution.acting_user, execution.started_by) == (colleague, writer.username)
