@@ -261,6 +261,8 @@ class Rule:
             ipaddress.ip_network(self.cidr, strict=True)
         except ValueError as error:
             raise InvalidValue("rule.cidr", str(error)) from None
+        if "%" in self.cidr:  # what follows would be the name of an interface, which may be any text
+            raise InvalidValue("rule.cidr", f"{self.cidr!r} names an interface")
         if not 0 <= self.from_port <= self.to_port <= 65535:
             raise InvalidValue("rule.ports", f"{self.from_port}-{self.to_port} is not a port range")
         if self.protocol not in ("tcp", "udp", "all"):

@@ -1,4 +1,4 @@
-"""Creating, changing and deleting load balancers; WRITE on the account is needed."""
+"""Creating, changing and deleting load balancers; WRITE on the account and EXECUTE on the application are needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import transaction
 from clusters import inventory
 from clusters.core import naming, values
 from clusters.models import LoadBalancer
-from clusters.operations.places import Place, writable
+from clusters.operations.places import Place, require_execute_on_owner, writable
 from clusters.trust import audit
 from clusters.trust.permissions import Actor
 
@@ -21,6 +21,7 @@ def upsert(actor: Actor, account: str, request: values.LoadBalancerRequest) -> v
     """Raises Refused, InvalidValue, ProviderError."""
     place = writable(actor, account, request.region)
     naming.check_load_balancer(request.name)
+    require_execute_on_owner(actor, request.name)
     balancer = place.provider.load_balancers.upsert(account, request)
     _done(actor, "upsert", place, request.name, asdict(request))
     return balancer
@@ -29,6 +30,7 @@ def upsert(actor: Actor, account: str, request: values.LoadBalancerRequest) -> v
 def delete(actor: Actor, account: str, region: str, name: str) -> None:
     """One that is gone already is fine. Raises Refused, InvalidValue, ProviderError (Conflict while it is in use)."""
     place = writable(actor, account, region)
+    require_execute_on_owner(actor, name)
     place.provider.load_balancers.delete(account, region, name)
     _done(actor, "delete", place, name, None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clusters import queries
+from clusters.core import naming
 from clusters.core.values import InvalidValue
 from clusters.models import Application
 from clusters.providers.base import CloudProvider
@@ -25,6 +26,12 @@ def writable(actor: Actor, account: str, region: str) -> Place:
     if region not in row.regions:
         raise InvalidValue("region", f"{region!r} is not a region of account {account}")
     return Place(account, region, queries.provider_of(row))
+
+
+def require_execute_on_owner(actor: Actor, name: str) -> None:
+    """As below, for the application to which the name of a load balancer or security group belongs."""
+    moniker = naming.parse(name)
+    require_execute(actor, moniker.app if moniker else "")
 
 
 def require_execute(actor: Actor, application: str) -> None:

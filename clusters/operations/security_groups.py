@@ -1,4 +1,4 @@
-"""Creating, changing and deleting security groups; WRITE on the account is needed."""
+"""Creating, changing and deleting security groups; WRITE on the account and EXECUTE on the application are needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import transaction
 from clusters import inventory
 from clusters.core import naming, values
 from clusters.models import SecurityGroup
-from clusters.operations.places import Place, writable
+from clusters.operations.places import Place, require_execute_on_owner, writable
 from clusters.trust import audit
 from clusters.trust.permissions import Actor
 
@@ -21,6 +21,7 @@ def upsert(
     """Raises Refused, InvalidValue, ProviderError."""
     place = writable(actor, account, region)
     naming.parse_or_raise(name)
+    require_execute_on_owner(actor, name)
     group = place.provider.security_groups.upsert(account, region, name, rules, description)
     _done(actor, "upsert", place, name, {"description": description, "rules": [asdict(rule) for rule in rules]})
     return group
@@ -29,6 +30,7 @@ def upsert(
 def delete(actor: Actor, account: str, region: str, name: str) -> None:
     """One that is gone already is fine. Raises Refused, InvalidValue, ProviderError (Conflict while it is in use)."""
     place = writable(actor, account, region)
+    require_execute_on_owner(actor, name)
     place.provider.security_groups.delete(account, region, name)
     _done(actor, "delete", place, name, None)
 

@@ -119,3 +119,21 @@ def test_an_instance_is_terminated_and_replaced(cloud: MemoryCloud, alice: Actor
     assert Instance.objects.get().instance_id != victim
     with pytest.raises(NotFound):
         instances.intend_terminate(alice, ACCOUNT, REGION, victim)
+
+
+def test_what_belongs_to_another_application_is_not_changed_with_the_account_alone(alice: Actor) -> None:
+    Application.objects.create(name="bank")
+    for write in (
+        lambda: load_balancers.upsert(alice, ACCOUNT, balancer("bank-web")),
+        lambda: load_balancers.delete(alice, ACCOUNT, REGION, "bank-web"),
+        lambda: security_groups.upsert(alice, ACCOUNT, REGION, "bank", ()),
+        lambda: security_groups.delete(alice, ACCOUNT, REGION, "bank"),
+    ):
+        with pytest.raises(Refused, match="EXECUTE on application bank"):
+            write()
+
+
+@pytest.mark.parametrize("cidr", ["fe80::1%eth0/128", "::1%x\n  http-request return status 200/128"])
+def test_a_rule_holds_an_address_and_no_text_of_somebodys(cidr: str) -> None:
+    with pytest.raises(InvalidValue, match=r"rule\.cidr"):
+        values.Rule(cidr, 80, 80)
