@@ -164,6 +164,8 @@ class ZipPackage(Opened):
             path, mode = _clean(info.filename), info.external_attr >> 16
             if info.flag_bits & 0x1:
                 raise refuse(f"has {path} encrypted")
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others take memory as they like
+                raise refuse(f"has {path} packed in another way than deflate")
             if info.is_dir():
                 yield Entry(path, "folder", 0, False, "", info)
             elif stat.S_ISLNK(mode):

@@ -38,7 +38,7 @@ def member(
     return info
 
 
-def zipped(*members: tuple[str, bytes, int]) -> bytes:
+def zipped(*members: tuple[str, bytes, int], compression: int = zipfile.ZIP_STORED) -> bytes:
     """Names, contents and modes (0: none)."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
@@ -46,7 +46,7 @@ def zipped(*members: tuple[str, bytes, int]) -> bytes:
             info = zipfile.ZipInfo(name)
             # Zero would become 0600; this is what DOS says of a file.
             info.external_attr = mode << 16 or 0x20
-            archive.writestr(info, data)
+            archive.writestr(info, data, compression)
     return content.getvalue()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import zipfile
 
 import pytest
 
@@ -62,6 +63,10 @@ BAD = {
     "a character device": (tar(member("x", tarfile.CHRTYPE)), "neither a file"),
     "a block device": (tar(member("x", tarfile.BLKTYPE)), "neither a file"),
     "a pipe": (tar(member("x", tarfile.FIFOTYPE)), "neither a file"),
+    "a zip of another method": (
+        zipped(("run", RUN, PROGRAM), compression=zipfile.ZIP_LZMA),
+        "another way than deflate",
+    ),
     "a zip with a pipe": (zipped(("run", RUN, PROGRAM), ("x", b"", 0o010644)), "neither a file"),
 }
 
