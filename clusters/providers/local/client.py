@@ -4,6 +4,7 @@ answer. Errors are those of the contract; no answer, or one that blames the agen
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, TypeVar
@@ -63,11 +64,11 @@ class Client:
         raise _error(response)
 
     def _decode(self, answer: type[T], content: bytes) -> T:
-        codec: TypeAdapter[T] = TypeAdapter(answer)
         try:
-            return codec.validate_json(content)
+            value: T = _codec(answer).validate_json(content)
         except ValidationError as error:
             raise base.Unavailable(f"the agent of this host gives an answer of another version ({error})") from error
+        return value
 
     def _connection(self) -> httpx.Client:
         with self._lock:
@@ -87,6 +88,12 @@ class Client:
                     trust_env=False,
                 )
             return self._http
+
+
+@functools.cache
+def _codec(answer: Any) -> TypeAdapter[Any]:
+    """Making one takes as long as the whole call."""
+    return TypeAdapter(answer)
 
 
 def _error(response: httpx.Response) -> base.ProviderError:
