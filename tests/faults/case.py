@@ -20,7 +20,7 @@ from tests.faults.watch import Watch
 T, R = TypeVar("T"), TypeVar("R")
 
 #: Cases under way together: most of a run is waiting for instances.
-AT_ONCE = 4
+AT_ONCE = 6
 
 
 @dataclass(frozen=True)
