@@ -10,6 +10,7 @@ from django.db import transaction
 from clusters.models import Application
 from clusters.trust import audit
 from clusters.trust.permissions import EXECUTE, Actor, Refused, allows, require
+from pipelines.core import judging
 from pipelines.core import parameters as parameter_rules
 from pipelines.core.definition import Problem, read
 from pipelines.core.plan import Json
@@ -101,8 +102,10 @@ def judge(actor: Actor, execution: Execution, ref: str, answer: str, *, input: s
     if stage.type_key != "manualJudgment":
         raise Conflict(f"{stage.name} is not a manual judgment.")
     if not may_judge(actor, stage):
-        raise Refused(f"{stage.name} may only be judged with the roles {', '.join(required_roles(stage))}.")
-    choices = inputs_of(stage)
+        raise Refused(
+            f"{stage.name} may only be judged with the roles {', '.join(judging.required_roles(stage.context))}."
+        )
+    choices = judging.inputs(stage.context)
     if answer not in ANSWERS:
         raise InvalidInput([Problem("judgmentStatus", f"{answer!r} is neither continue nor stop.")])
     if answer == "continue" and choices and input not in choices:
@@ -112,21 +115,9 @@ def judge(actor: Actor, execution: Execution, ref: str, answer: str, *, input: s
     return made
 
 
-def required_roles(stage: Stage) -> list[str]:
-    """Roles that a judge of this stage must all hold."""
-    named = stage.context.get("requiredJudgmentRoles") or stage.context.get("selectedStageRoles") or []
-    return [role for role in named if isinstance(role, str)] if isinstance(named, list) else []
-
-
-def inputs_of(stage: Stage) -> list[str]:
-    """What a judge may pick from; [] when there is nothing to pick."""
-    offered = stage.context.get("judgmentInputs") or []
-    return [str(item["value"]) for item in offered if isinstance(item, dict) and item.get("value")]
-
-
 def may_judge(actor: Actor, stage: Stage) -> bool:
     """True when the actor holds every role the stage asks for. EXECUTE on the application is asked separately."""
-    return actor.is_superuser or set(required_roles(stage)) <= actor.roles
+    return actor.is_superuser or set(judging.required_roles(stage.context)) <= actor.roles
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import F
 
 from clusters.trust.permissions import Actor
+from pipelines.core.judging import required_roles
 from pipelines.core.sentences import JUDGMENT, Judges
 from pipelines.core.snapshot import StepStatus
 from pipelines.core.status import Status
@@ -39,11 +40,6 @@ def asked(actor: Actor) -> list[Step]:
 def may_answer(actor: Actor, context: Mapping[str, Any]) -> bool:
     """True when the actor holds all roles a judgment asks for; EXECUTE on the application is asked separately."""
     return actor.is_superuser or set(required_roles(context)) <= actor.roles
-
-
-def required_roles(context: Mapping[str, Any]) -> list[str]:
-    named = context.get("requiredJudgmentRoles") or context.get("selectedStageRoles") or []
-    return [role for role in named if isinstance(role, str)] if isinstance(named, list) else []
 
 
 def judges(actor: Actor, allowed: frozenset[str], context: Mapping[str, Any]) -> Judges:

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from clusters.trust.permissions import Refused
 from clusters.trust.requests import Request
 from pipelines import operations
+from pipelines.core import judging
 from pipelines.forms import JudgeForm, ReasonForm
 from pipelines.models import Execution, Stage
-from pipelines.operations.executions import inputs_of
 from pipelines.queries import visible, whole
 from pipelines.views.judgment import judgment_card
 from pipelines.views.parts import execution_or_404
@@ -82,7 +82,7 @@ def judge(request: Request, ulid: str, ref: str) -> HttpResponse:
     """A page with nothing but the question, for phones and links in messages; the execution page posts here too."""
     execution = execution_or_404(request.actor, ulid)
     stage = _stage_or_404(execution, ref)
-    form = JudgeForm(request.POST or None, choices=inputs_of(stage))
+    form = JudgeForm(request.POST or None, choices=judging.inputs(stage.context))
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.core import sentences
+from pipelines.core import judging, sentences
 from pipelines.forms import JudgeForm
 from pipelines.models import Stage
-from pipelines.operations.executions import inputs_of
 from pipelines.queries import turn
 from pipelines.queries.whole import Whole
 from pipelines.views.shown import Reader, wait_sentence
@@ -40,5 +39,5 @@ def judgment_card(whole: Whole, stage: Stage, reader: Reader, form: Any = None) 
     said = wait_sentence(waits, reader, application, judges)
     may = reader.may_judge(stage, application)
     if may and form is None:
-        form = JudgeForm(choices=inputs_of(stage))
+        form = JudgeForm(choices=judging.inputs(stage.context))
     return Card(stage, instructions, said, form if may else None, is_open=True)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from clusters.trust.permissions import Actor
 from pipelines.core import drawing, sentences
+from pipelines.core.judging import required_roles
 from pipelines.core.sentences import HOLDS, JUDGMENT, Judges
 from pipelines.core.status import Look, Status
 from pipelines.models import Execution, Stage
@@ -166,7 +167,7 @@ def wait_sentence(
         made = waits.stage.judgment
         return sentences.judged(made.by, made.answer, made.input, made.reason)
     if judges is None:
-        roles = turn.required_roles(waits.stage.context)
+        roles = required_roles(waits.stage.context)
         judges = Judges(roles=roles, includes_you=reader.may_judge(waits.stage, application))
     # Parts of a stage leave what a failure means to the stage at the top.
     facts = Stage(type_key=waits.stage.type_key, name=waits.stage.name, context=waits.top.context)

@@ -71,6 +71,7 @@ class Parts:
         return self._python(
             *("web", "web", "-m", "uvicorn", "spinnaker_web.asgi:application"),
             *("--host", "127.0.0.1", "--port", str(self.port), "--timeout-graceful-shutdown", "2"),
+            "--no-proxy-headers",  # an instance on this host could choose the address it seems to come from
             SPINNAKER_DB_POOL="1",
         )
 

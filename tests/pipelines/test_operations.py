@@ -155,6 +155,16 @@ def test_a_judge_needs_every_role_that_the_stage_asks_for(writer, application, p
     assert operations.judge(person("whole", EXECUTE, roles=["ops", "qa"]), execution, "1", "continue").by == "whole"
 
 
+@pytest.mark.parametrize("roles", ["ops", {"ops": True}, [["ops"]], 7])
+def test_roles_that_are_no_list_of_names_let_nobody_judge(roles, writer, application, person):
+    saved = operations.import_pipeline(writer, application, text(JUDGE | {"requiredJudgmentRoles": roles})).pipeline
+    Pipeline.objects.filter(pk=saved.pk).update(is_disabled=False)
+    execution = operations.start(writer, Pipeline.objects.get())
+    Stage.objects.update(status="RUNNING")
+    with pytest.raises(Refused, match="roles"):
+        operations.judge(person("sam", EXECUTE, roles=[]), execution, "1", "continue")
+
+
 def test_a_judgment_takes_only_the_offered_inputs(writer, application):
     offered = {"judgmentInputs": [{"value": "yes"}, {"value": "later"}]}
     execution = operations.start(writer, operations.save_pipeline(writer, application, text(JUDGE | offered)).pipeline)

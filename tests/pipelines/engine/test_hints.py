@@ -33,7 +33,9 @@ def obey(queue):
 
 
 def remains(queue):
-    return {key for key in queue.connection.keys("rq:*") if not key.startswith((b"rq:queues", b"rq:worker", b"rq:clean"))}
+    return {
+        key for key in queue.connection.keys("rq:*") if not key.startswith((b"rq:queues", b"rq:worker", b"rq:clean"))
+    }
 
 
 def test_a_hint_drives_its_execution_and_leaves_nothing_in_redis(begin, queue):
