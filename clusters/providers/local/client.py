@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, TypeVar
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, BinaryIO, TypeVar, cast
 from urllib.parse import quote
 
 import httpx
@@ -65,7 +65,7 @@ class Client:
 
     def _decode(self, answer: type[T], content: bytes) -> T:
         try:
-            value: T = _codec(answer).validate_json(content)
+            value: T = _codec(cast(Hashable, answer)).validate_json(content)
         except ValidationError as error:
             raise base.Unavailable(f"the agent of this host gives an answer of another version ({error})") from error
         return value
