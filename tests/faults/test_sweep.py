@@ -8,11 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.case import Case, Played, play_all
+from tests.faults.case import Case, Played, hit_all
 from tests.faults.ground import LEASE, Ground
 
 SHARDS = 8
-TRIES = 3
 
 
 def test_a_recording_run_comes_by_every_kind_of_point(recording: Played) -> None:
@@ -30,7 +29,7 @@ def test_a_worker_killed_anywhere_costs_a_lease_and_changes_nothing(
     ground: Ground, recording: Played, shard: int, record_property: Callable[[str, object], None]
 ) -> None:
     points = range(1 + shard, len(recording.points) + 1, SHARDS)
-    killed = kill_at(ground, recording, points)
+    killed = hit_all(ground, recording, [Case(f"kill{point}", (point,)) for point in points])
     assert len(killed) >= len(points)
     record_property("killed", len(killed))
     record_property("longest recovery", max(second for played in killed for second in played.recoveries))
@@ -40,7 +39,7 @@ def test_a_worker_killed_anywhere_costs_a_lease_and_changes_nothing(
 
 
 def test_two_workers_killed_one_after_the_other_cost_two_leases(ground: Ground, recording: Played) -> None:
-    for played in play_all(ground, [Case(f"kill{n}and{m}", (n, m)) for n, m in pairs(recording)]):
+    for played in hit_all(ground, recording, [Case(f"kill{n}and{m}", (n, m)) for n, m in pairs(recording)]):
         assert played.ledger == recording.ledger, played
         assert all(seconds <= LEASE + 2 for seconds in played.recoveries), played
 
@@ -51,20 +50,6 @@ def pairs(recording: Played) -> list[tuple[int, int]]:
         return [(n, m) for n in range(1, len(recording.points) + 1) for m in (1, 2, 3, 5, 8, 13)]
     created = 1 + recording.points.index("local.server_groups.create:after")
     return [(created, m) for m in (1, 2, 3, 5)]
-
-
-def kill_at(ground: Ground, recording: Played, points: range) -> list[Played]:
-    """A run that looked less often than the recorded one has fewer points: its last ones are counted from the end."""
-    killed: list[Played] = []
-    cases = [Case(f"kill{point}", (point,)) for point in points]
-    for number in range(TRIES):
-        if not cases:
-            break
-        played = play_all(ground, cases)
-        killed += [one for one in played if one.was_hit]
-        missed = [(one, len(recording.points) - one.case.points[0]) for one in played if not one.was_hit]
-        cases = [Case(f"{one.case.name}x{number}", (len(one.points) - left,)) for one, left in missed]
-    return killed
 
 
 def _group_calls(*names: str) -> list[str]:
