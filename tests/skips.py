@@ -20,7 +20,7 @@ def pytest_sessionfinish(session: pytest.Session):
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if not os.environ.get("CI") or reporter is None or hasattr(session.config, "workerinput"):
         return
-    lines = ALLOWED.read_text().splitlines()
+    lines = ALLOWED.read_text().splitlines() if ALLOWED.exists() else []
     refused = [report.nodeid for report in reporter.stats.get("skipped", []) if not is_allowed(report.nodeid, lines)]
     if refused:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
