@@ -67,7 +67,7 @@ def test_settings_and_permissions_come_back_as_they_were_shown(alice: Actor, sho
     assert Authorization.EXECUTE in {grant for _, grant in permissions.values["grants"]}
 
 
-def test_a_load_balancer_is_made_and_edited_in_its_place(account: Account, alice: Actor) -> None:
+def test_a_load_balancer_is_made_and_edited_in_its_place(account: Account, alice: Actor, shop: Application) -> None:
     form = forms.LoadBalancerForm(BALANCER, actor=alice)
     assert form.is_valid(), form.errors
     assert form.request.health_check == values.HealthCheck(path="/health", interval=0.5)
@@ -101,7 +101,7 @@ def test_only_accounts_one_may_deploy_into_are_offered(account: Account, alice: 
     assert "place" in forms.LoadBalancerForm(BALANCER, actor=bob).errors
 
 
-def test_rules_are_lines(account: Account, alice: Actor) -> None:
+def test_rules_are_lines(account: Account, alice: Actor, shop: Application) -> None:
     data = {"place": "main/local", "name": "shop", "rules": "10.0.0.0/8 tcp 80-443\n\n127.0.0.1/32 all 0-65535\n"}
     form = forms.SecurityGroupForm(data, actor=alice)
     assert form.is_valid(), form.errors
