@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,8 +37,8 @@ class Parts:
         return self.environ.get("SPINNAKER_SECRET_KEY") or self.folder.secret("secret_key")
 
     def agent(self) -> Command:
-        """Runs other people's code, so it sees nothing of ours but its own token, and keeps our folder from them. Told
-        when we die instead of being killed, so that it stops its instances."""
+        """Runs other people's code, so it sees nothing of ours but its own token, and keeps our folder from them. Its
+        instances hang on a keeper, which watches us and ends with us."""
         bind = self.environ.get("SPINNAKER_LB_BIND")
         return Command(
             name="local cloud",
@@ -56,7 +55,6 @@ class Parts:
             },
             cwd=PROJECT,
             log=self.folder.log("agent"),
-            death_signal=signal.SIGTERM,
         )
 
     def prepare(self, stdout: int) -> Command:
