@@ -29,6 +29,8 @@ class Case:
     name: str
     #: The point at which each worker in turn gets the signal; after the last comes one that gets none.
     points: tuple[int, ...] = ()
+    #: The name of the point from whose first on the first worker counts.
+    start: str = ""
     signal: str = "SIGKILL"
     #: The worker after these stands still as soon as it holds the lease, while the one before it goes on.
     is_next_stopped: bool = False
@@ -44,12 +46,9 @@ class Played:
     points: list[str]
     #: How long it took each time until the next worker wrote, where there was something left to do.
     recoveries: list[float]
+    #: Whether the first worker got as far as its point.
+    was_hit: bool
     ledger: Ledger = field(repr=False)
-
-    @property
-    def was_hit(self) -> bool:
-        """Whether the first worker got as far as its point."""
-        return len(self.points) >= self.case.points[0]
 
     def aimed_again(self, recording: Played, number: int) -> Case:
         point, *more = self.case.points
@@ -108,12 +107,12 @@ def play(ground: Ground, case: Case) -> Played:
         watch = Watch(ground.start(case.name))
         for _ in range(case.workers - 1):
             crew.add()
-        recoveries = _relay(crew, watch, case, record)
+        was_hit, recoveries = _relay(crew, watch, case, record)
         ledger = Ledger.of(watch, ground)
-    return Played(case, record.read_text().split(), recoveries, ledger)
+    return Played(case, record.read_text().split(), recoveries, was_hit, ledger)
 
 
-def _relay(crew: Crew, watch: Watch, case: Case, record: Path) -> list[float]:
+def _relay(crew: Crew, watch: Watch, case: Case, record: Path) -> tuple[bool, list[float]]:
     """One worker after the other, each as far as its point. One that stands still goes on once the next has begun."""
     recoveries: list[float] = []
     before, fault = None, None
@@ -126,12 +125,12 @@ def _relay(crew: Crew, watch: Watch, case: Case, record: Path) -> list[float]:
         if worker.is_running:
             break
         before, fault = worker, watch.fault()
-    return recoveries
+    return before is not None, recoveries
 
 
 def _turns(case: Case, record: Path) -> Iterator[tuple[Callable[[], None], dict[str, str]]]:
     """What each worker does, and its environment. The last one meets with no fault."""
-    first = {"CRASH_RECORD": str(record)}
+    first = {"CRASH_RECORD": str(record), **({"CRASH_FROM": case.start} if case.start else {})}
     for point in case.points:
         yield drive, first | {"CRASH_AT": str(point), "CRASH_SIGNAL": case.signal}
         first = {}

@@ -30,3 +30,12 @@ def test_the_points_are_recorded(tmp_path: Path) -> None:
     record = tmp_path / "points"
     run(CRASH_AT="3", CRASH_RECORD=str(record))
     assert record.read_text().split() == ["one", "two", "three"]
+
+
+def test_points_are_counted_from_a_named_one_on() -> None:
+    assert run(CRASH_FROM="two", CRASH_AT="1").stdout.split() == ["one"]
+    assert run(CRASH_FROM="two", CRASH_AT="2").stdout.split() == ["one", "two"]
+
+
+def test_another_signal_may_be_sent() -> None:
+    assert run(CRASH_AT="2", CRASH_SIGNAL="SIGTERM").returncode == -signal.SIGTERM
