@@ -47,20 +47,16 @@ def admit(admission: Admission) -> tuple[Execution, bool]:
     """(execution, True when it is new). The same dedupe key gives the same execution, also when both arrive at once."""
     if admission.dedupe_key and (known := Execution.objects.filter(dedupe_key=admission.dedupe_key).first()):
         return known, False
-    number, version, now = _number(admission.pipeline)
     execution = Execution(
         application=admission.application,
         pipeline=admission.pipeline,
         name=admission.spec.name,
-        number=number,
         spec=admission.document,
-        spec_version=version,
+        spec_version=admission.pipeline.version if admission.pipeline else 0,
         trigger=admission.trigger,
         dedupe_key=admission.dedupe_key,
         acting_user_id=admission.actor.user_id,
         started_by=admission.actor.username,
-        created_at=now,
-        due_at=now,
         last_seq=1,
     )
     if not _insert(execution, _stages(execution.id, admission.spec)):
@@ -72,10 +68,16 @@ def admit(admission: Admission) -> tuple[Execution, bool]:
 
 def _insert(execution: Execution, stages: list[Stage]) -> bool:
     """False when another transaction has just taken the dedupe key (waits for it to commit)."""
+    rows = {"execution": _json(_row(execution)), "stages": _json([*map(_row, stages)])}
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, {"execution": _json(_row(execution)), "stages": _json([*map(_row, stages)])})
-        execution._state.adding = False
-        return cursor.fetchone() is not None
+        cursor.execute(_INSERT, {"pipeline": execution.pipeline_id, **rows})
+        given = cursor.fetchone()
+    if given is None:
+        return False
+    execution.number, execution.created_at = given
+    execution.due_at = execution.created_at
+    execution._state.adding = False
+    return True
 
 
 def _row(instance: models.Model) -> Json:
@@ -92,34 +94,28 @@ def _encode(value: Any) -> str:
     raise TypeError(f"{value!r} is not JSON")
 
 
-# A JSON object becomes a row by the names of the table's columns, whichever the table has.
+# The pipeline's row lock puts its starts in order; number and instant are taken under it. A JSON object becomes a row
+# by the names of the table's columns, whichever the table has.
 _INSERT = """
-WITH e AS (
+WITH numbered AS (
+  UPDATE pipelines_pipeline SET last_number = last_number + 1 WHERE id = %(pipeline)s
+  RETURNING last_number AS number, engine_now() AS now
+), given AS (
+  SELECT number, now FROM numbered UNION ALL SELECT 0, engine_now() WHERE %(pipeline)s::text IS NULL
+), e AS (
   INSERT INTO pipelines_execution
-  SELECT * FROM jsonb_populate_record(NULL::pipelines_execution, %(execution)s)
-  ON CONFLICT (dedupe_key) DO NOTHING RETURNING id, created_at, status, started_by
+  SELECT r.* FROM given, jsonb_populate_record(
+    NULL::pipelines_execution,
+    %(execution)s::jsonb || jsonb_build_object('number', number, 'created_at', now, 'due_at', now)
+  ) AS r
+  ON CONFLICT (dedupe_key) DO NOTHING RETURNING id, number, created_at, status, started_by
 ), new_stages AS (
   INSERT INTO pipelines_stage
   SELECT r.* FROM e, jsonb_populate_recordset(NULL::pipelines_stage, %(stages)s) AS r
 )
 INSERT INTO pipelines_event (execution_id, seq, at, epoch, kind, status, ref, attempt, step, message, actor)
 SELECT id, 1, created_at, 0, 'execution', status, '', 1, '', '', started_by FROM e
-RETURNING seq
-"""
-
-
-def _number(pipeline: Pipeline | None) -> tuple[int, int, datetime]:
-    """(number of this run, version of the definition, now): the row lock puts starts of one pipeline in order."""
-    if pipeline is None:
-        return 0, 0, engine_now()
-    with connection.cursor() as cursor:
-        cursor.execute(_NEXT_NUMBER, [pipeline.pk])
-        number, now = cursor.fetchone()
-    return number, pipeline.version, now
-
-
-_NEXT_NUMBER = """
-UPDATE pipelines_pipeline SET last_number = last_number + 1 WHERE id = %s RETURNING last_number, engine_now()
+RETURNING (SELECT number FROM e), at
 """
 
 

@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -195,6 +195,7 @@ _EVENT_COLUMNS = {
     "step": "text",
     "message": "text",
 }
+_EVENT_FIELDS = tuple(_EVENT_COLUMNS)[1:]
 
 
 def _typed(columns: Mapping[str, str]) -> str:
@@ -314,4 +315,9 @@ def _encode(value: Any) -> Any:
 
 
 def _events(decision: Decision) -> str:
-    return json.dumps([{"n": n, **asdict(event)} for n, event in enumerate(decision.events, start=1)])
+    return json.dumps(
+        [
+            {"n": n} | {name: getattr(event, name) for name in _EVENT_FIELDS}
+            for n, event in enumerate(decision.events, start=1)
+        ]
+    )
