@@ -48,7 +48,7 @@ def delete(request: Request, app: str, name: str) -> HttpResponse:
 @router.post("/pipelines/{app}/{path:name}", response={202: dict[str, str]})
 def start(request: Request, app: str, name: str) -> Status[dict[str, str]]:
     """`name` is a name or an id; the body may be absent, null, or {"parameters": {…}}."""
-    pipeline = _by_name_or_id(request, find_application(request, app), name)
+    pipeline = _by_name_or_id(find_application(request, app), name)
     body = _object(request)
     parameters = body.get("parameters") or {}
     if not isinstance(parameters, dict):
@@ -57,9 +57,8 @@ def start(request: Request, app: str, name: str) -> Status[dict[str, str]]:
     return Status(202, {"ref": f"/pipelines/{execution.ulid}"})
 
 
-def _by_name_or_id(request: Request, application: Application, name: str) -> Pipeline:
-    mine = visible.pipelines(request.actor).filter(application=application)
-    pipeline = mine.filter(name=name).first() or mine.filter(pk=name).first()
+def _by_name_or_id(application: Application, name: str) -> Pipeline:
+    pipeline = application.pipelines.filter(name=name).first() or application.pipelines.filter(pk=name).first()
     if pipeline is None:
         raise Http404(f"Pipeline configuration not found (id: {name})")
     return pipeline
