@@ -15,7 +15,7 @@ import redis
 
 #: Load per core before the run, above which nothing is judged.
 MOST_LOAD = 0.5
-#: Spread of the same measurement between runs, above which nothing is judged.
+#: The same thing measured twice in one run may lie apart by this; a run in which it does by more is not judged.
 MOST_SPREAD = 0.15
 
 
@@ -27,20 +27,14 @@ class Machine:
     postgresql: str
     valkey: str
     load_after: float = 0.0
-    spread: float = 0.0
 
     @property
-    def doubts(self) -> list[str]:
-        """Why its figures should not be judged; empty when they may be."""
-        found = []
-        if self.load_before / self.cores > MOST_LOAD:
-            found.append(f"load {self.load_before:.2f} on {self.cores} cores before the run")
-        if self.spread > MOST_SPREAD:
-            found.append(f"the floor itself spread by {self.spread:.0%} between runs")
-        return found
+    def is_busy(self) -> bool:
+        """Others' work was already being measured with ours before it began."""
+        return self.load_before / self.cores > MOST_LOAD
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"doubts": self.doubts}
+        return asdict(self) | {"is_busy": self.is_busy}
 
 
 def look(connection: psycopg.Connection[Any], redis_url: str) -> Machine:
