@@ -16,7 +16,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 PRODUCTION := SPINNAKER_HOSTS=cd.example.com SPINNAKER_HTTPS=1 SPINNAKER_AGENT_TOKEN=token \
 	SPINNAKER_SECRET_KEY=zq3b7VXk9dLw2mRt8pYc4hNf6sJg1aTe5uQo0iKxBnMvEyWlDr
 
-.PHONY: help run demo test lint bench lock
+.PHONY: help run demo test faults lint bench lock
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -29,6 +29,9 @@ demo: .venv/installed ## watch a guided tour against what `make run` runs
 
 test: .venv/installed-dev $(if $(TESTS),,lint) ## check and test everything (TESTS=tests/contracts narrows)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST) $(TESTS)
+
+faults: .venv/installed-dev ## kill a worker at every commit and provider call, not only at some
+	SPINNAKER_FAULTS=points $(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST) tests/faults/test_sweep.py
 
 lint: .venv/installed-dev ## the checks that run no test
 	$(BIN)/ruff check .

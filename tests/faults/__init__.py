@@ -7,5 +7,5 @@ case.py        one run of the pipeline with one fault in it, followed from outsi
 ledger.py      what must hold afterwards, and what must be as without a fault
 mutants/       patches to the source under which these tests must fail
 
-SPINNAKER_FAULTS=all also tries what takes too long for every day.
+SPINNAKER_FAULTS=points (`make faults`) tries every point, SPINNAKER_FAULTS=all also what takes too long for every day.
 """
