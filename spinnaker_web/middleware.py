@@ -40,10 +40,9 @@ class RequestContextMiddleware:
 
     def __call__(self, request: Request) -> HttpResponse:
         request.id = _request_id(request)
-        request.via = "ui"
         request.memo = {}
         # Lazy: most static and health requests never ask, and nobody is signed in yet at this point.
-        request.actor = cast(Actor, SimpleLazyObject(lambda: actor_of(request.user, request.via)))
+        request.actor = cast(Actor, SimpleLazyObject(lambda: actor_of(request.user)))
         token = audit.REQUEST.set(audit.Request(request.id, request.META.get("REMOTE_ADDR", "")))
         structlog.contextvars.bind_contextvars(request_id=request.id)
         started = time.perf_counter()

@@ -68,11 +68,12 @@ class Guarded(Protocol):
         """Names of the roles that hold the authorization, directly or implied."""
 
 
-def actor_of(user: AbstractUser | AnonymousUser, via: str = "ui") -> Actor:
-    """The actor behind a signed-in user; one query. Nobody's roles for anonymous and deactivated users."""
+def actor_of(user: AbstractUser | AnonymousUser, via: str = "ui", roles: frozenset[str] | None = None) -> Actor:
+    """The actor behind a signed-in user; one query for `roles` not known. None for anonymous and deactivated users."""
     if not user.is_active:
         return Actor(user.pk, user.get_username() or "anonymous", via=via)
-    roles = frozenset(user.groups.values_list("name", flat=True))
+    if roles is None:
+        roles = frozenset(user.groups.values_list("name", flat=True))
     return Actor(user.pk, user.get_username(), roles, user.is_superuser, via)
 
 

@@ -15,8 +15,7 @@ class Request(HttpRequest):
 
     #: In every log line of this request, in its answer and in the audit.
     id: str
-    #: How they came: ui or api.
-    via: str
+    #: Who acts, and how they came.
     actor: Actor
     htmx: HtmxDetails
     #: What was read once and is shown in several places of a page.

@@ -1,24 +1,31 @@
 """The only inserter of executions: freezes the definition, numbers the run, and lets the same event in only once.
 
-People and triggers wait for a start, so all rows of an execution go in one statement.
+People and triggers wait for a start, so it is two statements: the execution, and its first transition.
 """
 
 from __future__ import annotations
 
 import json
+import time
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import connection, transaction
 
 from clusters.trust.permissions import Actor
+from pipelines.core import snapshot
+from pipelines.core.decide import decide
 from pipelines.core.definition import PipelineSpec
 from pipelines.core.plan import Json
-from pipelines.engine import outbox
-from pipelines.models import Execution, Pipeline, Stage
+from pipelines.core.status import Status
+from pipelines.engine import outbox, store
+from pipelines.engine.lease import Lease
+from pipelines.models import Execution, Pipeline
 from pipelines.models.ids import uuid7
+from pipelines.stages import find as find_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,33 +66,26 @@ def admit(admission: Admission) -> tuple[Execution, bool]:
         started_by=admission.actor.username,
         last_seq=1,
     )
-    if not _insert(execution, _stages(execution.id, admission.spec)):
+    if not _insert(execution):
         return Execution.objects.get(dedupe_key=admission.dedupe_key), False
+    _begin(execution, admission)
     outbox.hint(execution.id)
     outbox.publish(f"app:{execution.application}")
     return execution, True
 
 
-def _insert(execution: Execution, stages: list[Stage]) -> bool:
+def _insert(execution: Execution) -> bool:
     """False when another transaction has just taken the dedupe key (waits for it to commit)."""
-    rows = {"execution": _json(_row(execution)), "stages": _json([*map(_row, stages)])}
+    row = {str(field.column): getattr(execution, field.attname) for field in execution._meta.concrete_fields}
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, {"pipeline": execution.pipeline_id, **rows})
+        values = {"pipeline": execution.pipeline_id, "execution": json.dumps(row, default=_encode)}
+        cursor.execute(_INSERT, values)
         given = cursor.fetchone()
     if given is None:
         return False
     execution.number, execution.created_at = given
-    execution.due_at = execution.created_at
     execution._state.adding = False
     return True
-
-
-def _row(instance: models.Model) -> Json:
-    return {str(field.column): getattr(instance, field.attname) for field in instance._meta.concrete_fields}
-
-
-def _json(rows: Any) -> str:
-    return json.dumps(rows, default=_encode)
 
 
 def _encode(value: Any) -> str:
@@ -95,7 +95,7 @@ def _encode(value: Any) -> str:
 
 
 # The pipeline's row lock puts its starts in order; number and instant are taken under it. A JSON object becomes a row
-# by the names of the table's columns, whichever the table has.
+# by the names of the table's columns, whichever the table has. It is leased under epoch 0 until the transaction ends.
 _INSERT = """
 WITH numbered AS (
   UPDATE pipelines_pipeline SET last_number = last_number + 1 WHERE id = %(pipeline)s
@@ -106,12 +106,9 @@ WITH numbered AS (
   INSERT INTO pipelines_execution
   SELECT r.* FROM given, jsonb_populate_record(
     NULL::pipelines_execution,
-    %(execution)s::jsonb || jsonb_build_object('number', number, 'created_at', now, 'due_at', now)
+    %(execution)s::jsonb || jsonb_build_object('number', number, 'created_at', now, 'lease_until', now)
   ) AS r
   ON CONFLICT (dedupe_key) DO NOTHING RETURNING id, number, created_at, status, started_by
-), new_stages AS (
-  INSERT INTO pipelines_stage
-  SELECT r.* FROM e, jsonb_populate_recordset(NULL::pipelines_stage, %(stages)s) AS r
 )
 INSERT INTO pipelines_event (execution_id, seq, at, epoch, kind, status, ref, attempt, step, message, actor)
 SELECT id, 1, created_at, 0, 'execution', status, '', 1, '', '', started_by FROM e
@@ -119,17 +116,32 @@ RETURNING (SELECT number FROM e), at
 """
 
 
-def _stages(execution_id: uuid.UUID, spec: PipelineSpec) -> list[Stage]:
-    return [
-        Stage(
-            id=uuid7(),
-            execution_id=execution_id,
-            ref=stage.ref,
-            type_key=stage.type_key,
-            name=stage.name,
+def _begin(execution: Execution, admission: Admission) -> None:
+    """Decide and write what needs no look at the world: who starts an execution sees its first stages run."""
+    stages = {stage.id: stage for stage in _stages(admission.spec)}
+    known = snapshot.Execution(
+        execution.ulid, execution.application, Status.NOT_STARTED, actor=admission.actor, trigger=admission.trigger
+    )
+    decision = decide(snapshot.Snapshot(known, stages), execution.created_at, find_type)
+    if decision.perform:
+        decision = decision.put_off()
+    written = replace(decision, new_stages=frozenset(decision.after.stages), changed_stages=frozenset())
+    store.apply(Lease(execution.id, 0, time.monotonic()), written)
+    after = decision.after.execution
+    execution.status, execution.message = after.status, after.message
+    execution.started_at, execution.ended_at, execution.due_at = after.started_at, after.ended_at, decision.due_at
+    execution.last_seq += len(decision.events)
+
+
+def _stages(spec: PipelineSpec) -> Iterator[snapshot.Stage]:
+    for position, stage in enumerate(spec.stages):
+        yield snapshot.Stage(
+            str(uuid7()),
+            stage.ref,
+            1,
+            stage.type_key,
+            stage.name,
             position=position,
-            requisites=list(stage.requisites),
+            requisites=tuple(stage.requisites),
             context=stage.context,
         )
-        for position, stage in enumerate(spec.stages)
-    ]

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
 
+from clusters.trust.permissions import actor_of
 from clusters.trust.requests import Request
 from spinnaker_web.access.models import ApiToken
 
@@ -36,15 +39,18 @@ def make(user: User, name: str) -> str:
     return token
 
 
-def user_of(token: str) -> User | None:
-    """Who acts with the token; None when it is unknown or its user is deactivated."""
-    found = ApiToken.objects.select_related("user").filter(digest=_digest(token), user__is_active=True).first()
-    if found is None:
+def bearer(token: str) -> tuple[User, frozenset[str]] | None:
+    """(user, names of their roles) who acts with the token; None when it is unknown or its user is deactivated."""
+    roles = ArraySubquery(Group.objects.filter(user=OuterRef("user_id")).values("name"))
+    known = ApiToken.objects.select_related("user").annotate(roles=roles)
+    try:
+        found = known.get(digest=_digest(token), user__is_active=True)
+    except ApiToken.DoesNotExist:
         return None
     now = timezone.now()
     if found.last_used_at is None or found.last_used_at < now - LAST_USED_STEP:
         ApiToken.objects.filter(pk=found.pk).update(last_used_at=now)
-    return found.user
+    return found.user, frozenset(found.roles)
 
 
 class BearerTokenMiddleware:
@@ -56,11 +62,11 @@ class BearerTokenMiddleware:
     def __call__(self, request: Request) -> HttpResponse:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if is_api(request) and scheme.lower() == "bearer":
-            user = user_of(token.strip())
-            if user is None:
+            known = bearer(token.strip())
+            if known is None:
                 return _unauthorized("This token is not known.")
-            request.user = user
-            request.via = "api"
+            request.user, roles = known
+            request.actor = actor_of(request.user, "api", roles)
             # No browser adds this header by itself, so there is nothing to forge.
             request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
         return self.get_response(request)

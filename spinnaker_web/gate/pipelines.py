@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.http import Http404, HttpResponse
 from ninja import Router
 from ninja.responses import Status
 
-from clusters.models import Application
 from clusters.trust.requests import Request
 from pipelines import operations
 from pipelines.core.definition import Problem, parse_json, parse_source
@@ -48,7 +48,7 @@ def delete(request: Request, app: str, name: str) -> HttpResponse:
 @router.post("/pipelines/{app}/{path:name}", response={202: dict[str, str]})
 def start(request: Request, app: str, name: str) -> Status[dict[str, str]]:
     """`name` is a name or an id; the body may be absent, null, or {"parameters": {…}}."""
-    pipeline = _by_name_or_id(find_application(request, app), name)
+    pipeline = _by_name_or_id(request, app, name)
     body = _object(request)
     parameters = body.get("parameters") or {}
     if not isinstance(parameters, dict):
@@ -57,11 +57,13 @@ def start(request: Request, app: str, name: str) -> Status[dict[str, str]]:
     return Status(202, {"ref": f"/pipelines/{execution.ulid}"})
 
 
-def _by_name_or_id(application: Application, name: str) -> Pipeline:
-    pipeline = application.pipelines.filter(name=name).first() or application.pipelines.filter(pk=name).first()
-    if pipeline is None:
-        raise Http404(f"Pipeline configuration not found (id: {name})")
-    return pipeline
+def _by_name_or_id(request: Request, app: str, name: str) -> Pipeline:
+    known = visible.pipelines(request.actor).filter(application__name__iexact=app)
+    for key in ({"name": name}, {"pk": name}):
+        with suppress(Pipeline.DoesNotExist):
+            return known.get(**key)
+    find_application(request, app)
+    raise Http404(f"Pipeline configuration not found (id: {name})")
 
 
 def _text(request: Request) -> str:

@@ -61,12 +61,12 @@ def test_a_token_ends_with_its_user_and_when_it_is_revoked(ana: User, as_ana: Cl
     token = tokens.make(ana, "CI")
     ana.is_active = False
     ana.save()
-    assert tokens.user_of(token) is None
+    assert tokens.bearer(token) is None
     ana.is_active = True
     ana.save()
-    assert tokens.user_of(token) == ana
+    assert tokens.bearer(token) == (ana, frozenset())
     as_ana.post(f"/me/tokens/{ApiToken.objects.get().pk}/revoke")
-    assert tokens.user_of(token) is None
+    assert tokens.bearer(token) is None
 
 
 def test_nobody_revokes_the_token_of_somebody_else(ana: User) -> None:
