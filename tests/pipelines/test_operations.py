@@ -157,10 +157,9 @@ def test_a_judge_needs_every_role_that_the_stage_asks_for(writer, application, p
 
 @pytest.mark.parametrize("roles", ["ops", {"ops": True}, [["ops"]], 7])
 def test_roles_that_are_no_list_of_names_let_nobody_judge(roles, writer, application, person):
-    saved = operations.import_pipeline(writer, application, text(JUDGE | {"requiredJudgmentRoles": roles})).pipeline
-    Pipeline.objects.filter(pk=saved.pk).update(is_disabled=False)
-    execution = operations.start(writer, Pipeline.objects.get())
-    Stage.objects.update(status="RUNNING")
+    execution = operations.start(writer, operations.save_pipeline(writer, application, text(JUDGE)).pipeline)
+    drive(execution.pk)
+    Stage.objects.update(context=Stage.objects.get().context | {"requiredJudgmentRoles": roles})
     with pytest.raises(Refused, match="roles"):
         operations.judge(person("sam", EXECUTE, roles=[]), execution, "1", "continue")
 
