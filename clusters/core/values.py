@@ -40,6 +40,9 @@ class Process(StrEnum):
     HEALTH_CHECK = "HealthCheck"
     REPLACE_UNHEALTHY = "ReplaceUnhealthy"
     ADD_TO_LOAD_BALANCER = "AddToLoadBalancer"
+    ALARM_NOTIFICATION = "AlarmNotification"
+    AZ_REBALANCE = "AZRebalance"
+    SCHEDULED_ACTIONS = "ScheduledActions"
 
 
 #: A server group is disabled exactly when AddToLoadBalancer is among its suspended processes.

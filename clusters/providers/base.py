@@ -19,6 +19,10 @@ CALL_SECONDS = 6.0
 TOKEN_TAG = "spinnaker-step-token"  # noqa: S105
 
 
+#: What a bake writes on its image; nobody changes it afterwards.
+BUILT_IN_TAGS = frozenset({"appversion", "base_ami_version", "build_host", "creation_time", "creator", "sha256"})
+
+
 class ProviderError(Exception):
     """The cloud refused or failed. `is_retryable` says whether the same call may work later."""
 
@@ -85,6 +89,12 @@ class ServerGroups(Protocol):
 
     def resume(self, account: str, region: str, name: str, processes: frozenset[str]) -> None: ...
 
+    def blueprint(self, account: str, region: str, name: str) -> values.ServerGroupRequest:
+        """The request that would make its like under the same name, at its present capacity: what a clone starts from.
+
+        Without the token's tag, and without processes that were suspended later. Raises NotFound.
+        """
+
     def destroy(self, account: str, region: str, name: str) -> None:
         """Start the end of the group and its instances; one that is gone already is fine."""
 
@@ -92,6 +102,24 @@ class ServerGroups(Protocol):
 class Instances(Protocol):
     def terminate(self, account: str, region: str, instance_id: str) -> None:
         """End one instance; its group replaces it unless Launch is suspended. Gone already is fine."""
+
+    def reboot(self, account: str, region: str, instance_id: str) -> None:
+        """Restart in place: it keeps its id, and its load balancers drain it first where the cloud can.
+
+        Again restarts again; one under way is not disturbed. Raises NotFound.
+        """
+
+    def register(self, account: str, region: str, load_balancer: str, instance_ids: tuple[str, ...]) -> None:
+        """Have one load balancer send them traffic, also where their group is disabled. Absolute: repeating is fine.
+
+        Raises NotFound for an instance, InvalidRequest for a load balancer that does not exist.
+        """
+
+    def deregister(self, account: str, region: str, load_balancer: str, instance_ids: tuple[str, ...]) -> None:
+        """Drain them from one load balancer; others go on, and enabling the group registers them again.
+
+        An instance or a load balancer that is gone is fine.
+        """
 
     def log(self, account: str, region: str, instance_id: str) -> str:
         """The last 64 KiB of what the instance printed. Raises NotFound."""
@@ -102,6 +130,12 @@ class Images(Protocol):
 
     def get(self, account: str, region: str, image_id: str) -> values.Image:
         """Raises NotFound."""
+
+    def tag(self, account: str, region: str, image_id: str, tags: dict[str, str]) -> None:
+        """Add tags, or change those of the same key; others stay. Absolute: repeating is fine.
+
+        Raises NotFound, InvalidRequest (field "tags") for one of BUILT_IN_TAGS or one the cloud does not take.
+        """
 
     def start_bake(self, account: str, request: values.BakeRequest, token: str) -> values.Bake:
         """Same token: the same bake. Equal request baked before and not `rebake`: COMPLETED at once.

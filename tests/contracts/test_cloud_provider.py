@@ -226,7 +226,59 @@ def test_a_group_that_is_being_destroyed_cannot_be_changed(stage: Stage, group: 
     assert stage.get(group.name).is_being_destroyed
 
 
+def test_the_blueprint_of_a_group_makes_its_like(stage: Stage, request_: ServerGroupRequest) -> None:
+    stage.balancer("hello-lb")
+    request = replace(
+        request_, load_balancers=("hello-lb",), environment={"GREETING": "hi"}, tags={"user": "ann"},
+        health_check_grace_seconds=7,
+    )  # fmt: skip
+    stage.create(request)
+    stage.cloud.server_groups.resize(ACCOUNT, REGION, request.name, Capacity(0, 0, 2))
+    stage.cloud.server_groups.disable(ACCOUNT, REGION, request.name)
+    blueprint = stage.cloud.server_groups.blueprint(ACCOUNT, REGION, request.name)
+    assert blueprint == replace(request, capacity=Capacity(0, 0, 2))
+    with pytest.raises(NotFound):
+        stage.cloud.server_groups.blueprint(ACCOUNT, REGION, "none-v000")
+
+
 # Instances --------------------------------------------------------------------------------------------------------
+
+
+def test_an_instance_is_restarted_in_place(stage: Stage, balanced: ServerGroup) -> None:
+    instance = balanced.instances[0].id
+    for _ in range(2):
+        stage.cloud.instances.reboot(ACCOUNT, REGION, instance)
+    assert stage.get(balanced.name).count(Health.UP) == 0
+    back = stage.until(balanced.name, lambda group: group.count(Health.UP) == 1)
+    assert [one.id for one in back.instances] == [instance]
+    with pytest.raises(NotFound):
+        stage.cloud.instances.reboot(ACCOUNT, REGION, "i-0000000000000000")
+
+
+def test_an_instance_is_taken_out_of_a_load_balancer_and_put_back(stage: Stage, balanced: ServerGroup) -> None:
+    ids = (balanced.instances[0].id,)
+    for _ in range(2):
+        stage.cloud.instances.deregister(ACCOUNT, REGION, "hello-lb", (*ids, "i-0000000000000000"))
+    out = stage.until(balanced.name, lambda group: group.count(Health.OUT_OF_SERVICE) == 1)
+    assert not out.is_disabled
+    for _ in range(2):
+        stage.cloud.instances.register(ACCOUNT, REGION, "hello-lb", ids)
+    stage.until(balanced.name, lambda group: group.count(Health.UP) == 1)
+
+
+def test_an_instance_of_a_disabled_group_can_be_registered_by_itself(stage: Stage, balanced: ServerGroup) -> None:
+    stage.cloud.server_groups.disable(ACCOUNT, REGION, balanced.name)
+    stage.until(balanced.name, lambda group: group.count(Health.OUT_OF_SERVICE) == 1)
+    stage.cloud.instances.register(ACCOUNT, REGION, "hello-lb", (balanced.instances[0].id,))
+    assert stage.until(balanced.name, lambda group: group.count(Health.UP) == 1).is_disabled
+
+
+def test_what_is_registered_must_exist(stage: Stage, balanced: ServerGroup) -> None:
+    with pytest.raises(NotFound):
+        stage.cloud.instances.register(ACCOUNT, REGION, "hello-lb", ("i-0000000000000000",))
+    with pytest.raises(InvalidRequest) as error:
+        stage.cloud.instances.register(ACCOUNT, REGION, "none", (balanced.instances[0].id,))
+    assert error.value.field == "loadBalancers"
 
 
 def test_an_instance_has_a_log(stage: Stage, group: ServerGroup) -> None:
@@ -269,6 +321,20 @@ def test_a_bake_gives_an_image_with_its_facts(stage: Stage, image: Image) -> Non
     assert image.tags["appversion"] == "hello-1.0.0"
     assert stage.cloud.images.get(ACCOUNT, REGION, image.id) == image
     assert image in stage.cloud.images.list(ACCOUNT, REGION)
+
+
+def test_an_image_takes_tags_beside_those_of_its_bake(stage: Stage, image: Image) -> None:
+    request = BakeRequest(REGION, "hello", "1.0.0", base="to-tag", rebake=True)
+    fresh = stage.baked(stage.cloud.images.start_bake(ACCOUNT, request, stage.token()))
+    for tags in ({"stack": "test"}, {"stack": "prod", "tested": "yes"}):
+        stage.cloud.images.tag(ACCOUNT, REGION, fresh.id, tags)
+    tagged = stage.cloud.images.get(ACCOUNT, REGION, fresh.id)
+    assert tagged.tags == fresh.tags | {"stack": "prod", "tested": "yes"}
+    with pytest.raises(InvalidRequest) as error:
+        stage.cloud.images.tag(ACCOUNT, REGION, fresh.id, {"appversion": "other-9"})
+    assert error.value.field == "tags"
+    with pytest.raises(NotFound):
+        stage.cloud.images.tag(ACCOUNT, REGION, "img-000000000000", {"stack": "test"})
 
 
 def test_one_token_is_one_bake(stage: Stage, image: Image) -> None:

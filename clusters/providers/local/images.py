@@ -18,6 +18,9 @@ class Images:
     def get(self, account: str, region: str, image_id: str) -> Image:
         return self._call("images/get", Image, account=account, region=region, image_id=image_id)
 
+    def tag(self, account: str, region: str, image_id: str, tags: dict[str, str]) -> None:
+        self._call("images/tag", type(None), account=account, region=region, image_id=image_id, tags=tags)
+
     def start_bake(self, account: str, request: BakeRequest, token: str) -> Bake:
         return self._call("images/start_bake", Bake, account=account, request=request, token=token)
 

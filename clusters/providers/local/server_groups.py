@@ -36,6 +36,9 @@ class ServerGroups:
     def resume(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
         self._change("resume", account, region, name, processes=processes)
 
+    def blueprint(self, account: str, region: str, name: str) -> ServerGroupRequest:
+        return self._call("server_groups/blueprint", ServerGroupRequest, account=account, region=region, name=name)
+
     def destroy(self, account: str, region: str, name: str) -> None:
         self._change("destroy", account, region, name)
 

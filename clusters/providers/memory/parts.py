@@ -20,7 +20,7 @@ from clusters.core.values import (
     SecurityGroup,
     ServerGroup,
 )
-from clusters.providers.base import Conflict, InvalidRequest, NameTaken, NotFound
+from clusters.providers.base import BUILT_IN_TAGS, Conflict, InvalidRequest, NameTaken, NotFound
 from clusters.providers.local import archive as package_archive
 from clusters.providers.memory.faults import call
 from clusters.providers.memory.part import Part, check_firewalls
@@ -39,6 +39,15 @@ class Images(Part):
         if image is None:
             raise NotFound(f"image {image_id} does not exist")
         return image
+
+    @call
+    def tag(self, account: str, region: str, image_id: str, tags: dict[str, str]) -> None:
+        image = self.world.images.get((account, region, image_id))
+        if image is None:
+            raise NotFound(f"image {image_id} does not exist")
+        if wrong := BUILT_IN_TAGS.intersection(tags):
+            raise InvalidRequest(f"{min(wrong)!r} is not a tag that can be set", field="tags")
+        self.world.images[account, region, image_id] = replace(image, tags=image.tags | tags)
 
     @call
     def start_bake(self, account: str, request: BakeRequest, token: str) -> Bake:

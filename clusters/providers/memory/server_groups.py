@@ -21,6 +21,12 @@ from clusters.providers.memory.part import Part, check_firewalls
 
 LARGEST_GROUP = 1000
 
+#: Sources of health, and what becomes of each health that a source reports.
+BALANCED = frozenset({"LoadBalancer"})
+ANYTHING = frozenset({"Platform", "LoadBalancer"})
+TAKEN_OUT = {Health.UP: Health.DRAINING, Health.STARTING: Health.OUT_OF_SERVICE}
+BACK_IN = {Health.DRAINING: Health.STARTING, Health.OUT_OF_SERVICE: Health.STARTING}
+
 
 class ServerGroups(Part):
     name = "server_groups"
@@ -57,6 +63,7 @@ class ServerGroups(Part):
             suspended_processes=request.suspended_processes,
             tags=request.tags | {TOKEN_TAG: token},
         )
+        self.world.requests[account, request.region, request.name] = request
         return self.world.keep(group)
 
     @call
@@ -66,12 +73,12 @@ class ServerGroups(Part):
 
     @call
     def disable(self, account: str, region: str, name: str) -> None:
-        self._switch(account, region, name, {Health.UP: Health.DRAINING, Health.STARTING: Health.OUT_OF_SERVICE})
+        self._switch(account, region, name, TAKEN_OUT)
         self._change(account, region, name, add=DISABLED_PROCESSES)
 
     @call
     def enable(self, account: str, region: str, name: str) -> None:
-        self._switch(account, region, name, {Health.DRAINING: Health.STARTING, Health.OUT_OF_SERVICE: Health.STARTING})
+        self._switch(account, region, name, BACK_IN)
         self._change(account, region, name, remove=DISABLED_PROCESSES)
 
     @call
@@ -81,6 +88,11 @@ class ServerGroups(Part):
     @call
     def resume(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
         self._change(account, region, name, remove=processes)
+
+    @call
+    def blueprint(self, account: str, region: str, name: str) -> ServerGroupRequest:
+        group = self._find(account, region, name)
+        return replace(self.world.requests[account, region, name], capacity=group.capacity)
 
     @call
     def destroy(self, account: str, region: str, name: str) -> None:
@@ -128,9 +140,9 @@ class ServerGroups(Part):
         self.world.keep(replace(group, instances=tuple(_switched(i, moves) for i in group.instances)))
 
 
-def _switched(instance: Instance, moves: dict[Health, Health]) -> Instance:
+def _switched(instance: Instance, moves: dict[Health, Health], sources: frozenset[str] = BALANCED) -> Instance:
     reports = tuple(
-        replace(r, health=moves.get(r.health, r.health)) if r.source == "LoadBalancer" else r for r in instance.reports
+        replace(r, health=moves.get(r.health, r.health)) if r.source in sources else r for r in instance.reports
     )
     return replace(instance, reports=reports, health=sum_up(reports))
 
@@ -149,6 +161,33 @@ class Instances(Part):
             if (group.account, group.region) == (account, region):
                 left = tuple(instance for instance in group.instances if instance.id != instance_id)
                 self.world.keep(replace(group, instances=left))
+
+    @call
+    def reboot(self, account: str, region: str, instance_id: str) -> None:
+        self._change(account, region, (instance_id,), ANYTHING, dict.fromkeys(Health, Health.STARTING))
+
+    @call
+    def register(self, account: str, region: str, load_balancer: str, instance_ids: tuple[str, ...]) -> None:
+        if (account, region, load_balancer) not in self.world.balancers:
+            raise InvalidRequest(f"load balancer {load_balancer} does not exist", field="loadBalancers")
+        self._change(account, region, instance_ids, BALANCED, BACK_IN)
+
+    @call
+    def deregister(self, account: str, region: str, load_balancer: str, instance_ids: tuple[str, ...]) -> None:
+        known = [i.id for group in self.world.groups.values() for i in group.instances if i.id in instance_ids]
+        self._change(account, region, tuple(known), BALANCED, TAKEN_OUT)
+
+    def _change(
+        self, account: str, region: str, ids: tuple[str, ...], sources: frozenset[str], moves: dict[Health, Health]
+    ) -> None:
+        """Move what `sources` say of each. One report stands for all load balancers here."""
+        found = [self.world.find_instance(instance_id) for instance_id in ids]
+        for group, instance in found:
+            if (group.account, group.region) != (account, region):
+                raise NotFound(f"instance {instance.id} does not exist")
+        for group in {group.name: group for group, _ in found}.values():
+            changed = (_switched(i, moves, sources) if i.id in ids else i for i in group.instances)
+            self.world.keep(replace(group, instances=tuple(changed)))
 
     @call
     def log(self, account: str, region: str, instance_id: str) -> str:

@@ -23,6 +23,7 @@ from clusters.core.values import (
     Process,
     SecurityGroup,
     ServerGroup,
+    ServerGroupRequest,
     sum_up,
 )
 from clusters.providers.base import InvalidRequest, NotFound
@@ -37,6 +38,7 @@ class World:
         self.regions, self.is_auto, self.lag, self._clock = regions, is_auto, lag, clock
         self.lock = threading.RLock()
         self.groups: dict[Key, ServerGroup] = {}
+        self.requests: dict[Key, ServerGroupRequest] = {}  # what each group was made by
         self.images: dict[Key, Image] = {}
         self.balancers: dict[Key, LoadBalancer] = {}
         self.firewalls: dict[Key, SecurityGroup] = {}

@@ -105,13 +105,15 @@ class Fleet:
         self._backoffs[group.key] = backoff.after(decision, seen, now)
         self._obey(group, decision)
         for server in servers:
-            if server.is_leaving:
+            if server.is_rebooting:
+                self._listening.discard(server.id)
+            if server.is_leaving or server.is_rebooting:
                 self._leaving.advance(group, server, view)
         if group.is_being_destroyed and not servers:
             self._launching.remove_group(group)
             self._store.groups.delete(group.key)
             self._backoffs.pop(group.key, None)
-        is_draining = any(view.traffic.reaches(s.id) and not view.takes_traffic(s) for s in servers)
+        is_draining = any(view.is_draining(group, server) for server in servers)
         is_young = any(one.age_seconds < YOUNG_SECONDS and not one.is_up for one in seen)
         return bool(decision.leave or decision.launch) or is_draining or is_young or self._leaving.is_busy
 
@@ -148,7 +150,7 @@ class Fleet:
             if name.startswith(SERVER_PREFIX):  # of a memory that was lost
                 self._processes.signal(name, signal.SIGKILL)
         for server in servers:
-            if running.knows(server.id) or server.is_leaving:
+            if running.knows(server.id) or server.is_leaving or server.is_rebooting:
                 continue
             with self._store.change():
                 taken = {other.port for other in servers}
@@ -170,9 +172,8 @@ class Fleet:
         return {
             (view.balancers[key].backend, server.id): server.port
             for server in self._store.servers.all()
-            if view.takes_traffic(server)
             for key in groups[server.group].balancer_keys
-            if key in view.balancers
+            if key in view.balancers and view.takes_traffic(server, view.balancers[key].request.name)
         }
 
     def _find_keeper(self) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from clusters.core.values import Bake, BakeRequest, BakeState, Image
-from clusters.providers.base import InvalidRequest, NotFound
+from clusters.providers.base import BUILT_IN_TAGS, InvalidRequest, NotFound
 from clusters.providers.local import archive as package_archive
 from clusters.providers.local.agent.packages import Packages, digest_of
 from clusters.providers.local.agent.records import Baking, path_key
@@ -29,6 +29,9 @@ from clusters.providers.local.agent.store import Store
 from clusters.providers.local.archive import Entry
 
 logger = logging.getLogger(__name__)
+
+#: As on AWS.
+LONGEST_TAG_KEY, LONGEST_TAG_VALUE = 128, 256
 
 
 class Images:
@@ -55,6 +58,12 @@ class Images:
         if image is None:
             raise NotFound(f"image {image_id} does not exist")
         return image
+
+    def tag(self, account: str, region: str, image_id: str, tags: dict[str, str]) -> None:
+        _check_tags(tags)
+        with self._store.change():
+            image = self.get(account, region, image_id)
+            self._store.images.put(replace(image, tags=image.tags | tags))
 
     def start_bake(self, account: str, request: BakeRequest, token: str) -> Bake:
         check_region(request.region)
@@ -112,6 +121,12 @@ class Images:
         key = path_key(account, request.region, image.id)
         with self._store.change():
             return self._store.images.get(key) or self._store.images.put(image)
+
+
+def _check_tags(tags: dict[str, str]) -> None:
+    for key, value in tags.items():
+        if key in BUILT_IN_TAGS or not key or len(key) > LONGEST_TAG_KEY or len(value) > LONGEST_TAG_VALUE:
+            raise InvalidRequest(f"{key[:50]!r} is not a tag that can be set", field="tags")
 
 
 def write_image(source: BinaryIO, target: IO[bytes], request: BakeRequest) -> None:

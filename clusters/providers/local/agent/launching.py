@@ -53,9 +53,12 @@ class Launching:
     def stop(self, server: Server, number: signal.Signals) -> None:
         self._processes.signal(server.id, number)
 
+    def forget(self, server: Server) -> None:
+        """How it ended: who looks for it next finds it never started."""
+        self._processes.forget(server.id)
+
     def remove(self, group: Group, server: Server) -> None:
         """What is left of an ended server, but for its log: it may tell why it ended."""
-        self._processes.forget(server.id)
         shutil.rmtree(self._folder(group) / server.id, ignore_errors=True)
 
     def remove_group(self, group: Group) -> None:

@@ -1,9 +1,14 @@
-"""The way out of an instance: drained from every load balancer, asked to end, killed if it does not, forgotten."""
+"""The way out of an instance: drained from every load balancer, asked to end, killed if it does not, forgotten.
+
+One that is rebooted goes the same way, and is then started again under the same id and port.
+"""
 
 from __future__ import annotations
 
 import signal
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from clusters.providers.local.agent.balancing import DRAIN_SECONDS, Balancing
 from clusters.providers.local.agent.haproxy_config import KEEP_ALIVE_SECONDS
@@ -37,7 +42,7 @@ class Leaving:
         if view.traffic.reaches(server.id):
             return
         if not view.is_alive(server):
-            self._forget(group, server)
+            self._end(group, server, view)
         elif group.balancer_keys and not self._balancing.is_settled() and now - since < SETTLE_SECONDS:
             return
         elif server.id not in self._asked_at:
@@ -46,8 +51,15 @@ class Leaving:
         elif now - self._asked_at[server.id] > STOP_SECONDS:
             self._launching.stop(server, signal.SIGKILL)
 
-    def _forget(self, group: Group, server: Server) -> None:
-        self._launching.remove(group, server)
-        self._store.servers.delete(server.id)
+    def _end(self, group: Group, server: Server, view: View) -> None:
         self._since.pop(server.id, None)
         self._asked_at.pop(server.id, None)
+        self._launching.forget(server)
+        with self._store.change():
+            now = self._store.servers.get(server.id) or server
+            if now.is_leaving:
+                self._launching.remove(group, server)
+                self._store.servers.delete(server.id)
+                return
+            self._store.servers.put(replace(now, is_rebooting=False, launched_at=datetime.now(UTC)))
+        self._launching.start(group, now, view.running)

@@ -52,7 +52,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An instance. `is_registered`: its load balancers should send traffic; `is_leaving`: it drains, stops and goes."""
+    """An instance. `is_registered`: its load balancers should send traffic, but for those it has `left`, by name.
+
+    `is_leaving`: it drains, stops and goes; `is_rebooting`: it drains, stops and is started again.
+    """
 
     id: str
     group: str
@@ -60,6 +63,12 @@ class Server:
     launched_at: datetime
     is_registered: bool
     is_leaving: bool = False
+    left: frozenset[str] = frozenset()
+    is_rebooting: bool = False
+
+    def serves(self, balancer: str) -> bool:
+        """Whether the load balancer of that name should send it traffic."""
+        return self.is_registered and balancer not in self.left and not (self.is_leaving or self.is_rebooting)
 
 
 @dataclass(frozen=True, slots=True)

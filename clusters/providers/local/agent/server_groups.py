@@ -68,6 +68,10 @@ class ServerGroups:
     def resume(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
         self._change(account, region, name, lambda group: replace(group, suspended=group.suspended - processes))
 
+    def blueprint(self, account: str, region: str, name: str) -> ServerGroupRequest:
+        group = self._find(account, region, name)
+        return replace(group.request, capacity=group.capacity)
+
     def destroy(self, account: str, region: str, name: str) -> None:
         with self._store.change():
             if group := self._store.groups.get(path_key(account, region, name)):
@@ -93,7 +97,7 @@ class ServerGroups:
 
     def _register(self, account: str, region: str, name: str, *, is_registered: bool) -> None:
         for server in self._store.servers_of(self._find(account, region, name)):
-            self._store.servers.put(replace(server, is_registered=is_registered))
+            self._store.servers.put(replace(server, is_registered=is_registered, left=frozenset()))
 
     def _new(self, account: str, request: ServerGroupRequest, token: str) -> Group:
         return Group(

@@ -29,15 +29,23 @@ class View:
     def is_alive(self, server: Server) -> bool:
         return server.id in self.running.pids
 
-    def takes_traffic(self, server: Server) -> bool:
-        """Whether its load balancers should know it."""
-        return server.is_registered and not server.is_leaving and self.is_alive(server) and server.id in self.listening
+    def takes_traffic(self, server: Server, balancer: str) -> bool:
+        """Whether the load balancer of that name should know it."""
+        return server.serves(balancer) and self.is_alive(server) and server.id in self.listening
+
+    def is_draining(self, group: Group, server: Server) -> bool:
+        """Whether a load balancer still knows it that should not."""
+        balancers = [self.balancers[key] for key in group.balancer_keys if key in self.balancers]
+        return any(
+            self.traffic.of(balancer, server.id) and not self.takes_traffic(server, balancer.request.name)
+            for balancer in balancers
+        )
 
     def seen(self, group: Group, server: Server) -> Seen:
         reports = self.reports(group, server)
         return Seen(
             server,
-            is_alive=server.id not in self.running.ended,
+            is_alive=server.id not in self.running.ended or server.is_rebooting,
             is_failing=any(r.source == "LoadBalancer" and r.health is Health.DOWN for r in reports),
             is_up=sum_up(reports) is Health.UP,
             age_seconds=(self.now - server.launched_at).total_seconds(),
@@ -48,8 +56,8 @@ class View:
         return (self._platform(server), *(self.balancer_report(balancer, server) for balancer in balancers))
 
     def balancer_report(self, balancer: Balancer, server: Server) -> HealthReport:
-        is_wanted = server.is_registered and not server.is_leaving
         stat = self.traffic.of(balancer, server.id)
+        is_wanted = server.serves(balancer.request.name)
         return report(balancer, stat, is_wanted=is_wanted, launched_at=server.launched_at, now=self.now)
 
     def instance(self, group: Group, server: Server) -> Instance:
@@ -96,6 +104,8 @@ class View:
         )
 
     def _platform(self, server: Server) -> HealthReport:
+        if server.is_rebooting and not server.is_leaving:
+            return HealthReport("Platform", Health.STARTING, "is being restarted")
         if how := self.running.ended.get(server.id):
             return HealthReport("Platform", Health.DOWN, how)
         if server.is_leaving:

@@ -202,3 +202,33 @@ def test_haproxy_comes_back_when_it_dies(agent: LocalAgent, stage: Stage, image:
             if file.read().strip() == "haproxy":
                 os.kill(pid, signal.SIGKILL)
     wait_until(lambda: can_connect(address, "127.0.0.1"))
+
+
+def test_a_reboot_starts_another_process_and_costs_no_request(stage: Stage, image: Image) -> None:
+    address = stage.balancer("web").address
+    group = stage.create(request_(image))
+    ids = [instance.id for instance in group.instances]
+    with Traffic(address) as traffic:
+        for instance in ids:
+            before = {i.id: i.launched_at for i in stage.get(group.name).instances}[instance]
+            stage.cloud.instances.reboot(ACCOUNT, REGION, instance)
+            back = stage.until(group.name, lambda group: group.count(Health.UP) == 1)
+            back = stage.until(group.name, lambda group: group.count(Health.UP) == 2)
+            assert {i.id: i.launched_at for i in back.instances}[instance] > before
+    assert traffic.failures == []
+    assert [instance.id for instance in stage.get(group.name).instances] == ids
+
+
+def test_an_instance_leaves_one_of_two_load_balancers_without_a_failed_request(stage: Stage, image: Image) -> None:
+    web, other = stage.balancer("web").address, stage.balancer("other").address
+    group = stage.create(request_(image, load_balancers=("web", "other")))
+    out, stays = (instance.id for instance in group.instances)
+    with Traffic(web) as traffic, Traffic(other) as beside:
+        stage.cloud.instances.deregister(ACCOUNT, REGION, "web", (out,))
+        stage.until(group.name, lambda group: group.count(Health.OUT_OF_SERVICE) == 1)
+        served = traffic.served[out]
+        time.sleep(0.5)
+        assert traffic.served[out] == served
+        assert beside.served[out] > 0
+    assert traffic.failures == beside.failures == []
+    assert traffic.served[stays] > 0
