@@ -84,7 +84,8 @@ class _Rules:
 
     def _time_out(self) -> None:
         for step in list(self.draft.steps.values()):
-            if not step.status.is_open or step.deadline is None or step.deadline > self.draft.now:
+            is_timed = step.status.is_open and step.status is not StepStatus.STOPPING
+            if not is_timed or step.deadline is None or step.deadline > self.draft.now:
                 continue
             stage = self.draft.stages[step.stage_id]
             took = (step.deadline - step.started_at).total_seconds()
@@ -93,8 +94,10 @@ class _Rules:
                 message += f" Still waiting for {step.waiting_for}."
             if step.status is StepStatus.INTENT:
                 message += f" It is not known whether this was done: {step.message}."
-            as_success = stage.context.get("markSuccessfulOnTimeout") in YES
-            self.life.record(step, Succeeded(note=message) if as_success else Failed(message))
+            if stage.context.get("markSuccessfulOnTimeout") in YES:
+                self.life.record(step, Succeeded(note=message))
+            elif not self.life.call_off(step, message):
+                self.life.record(step, Failed(message))
 
     def _verdict(self) -> Status | None:
         tops = [stage for stage in self.draft.stages.values() if stage.parent_id is None]
@@ -141,10 +144,15 @@ class _Rules:
             step = min(ready, key=lambda step: step.due_at or step.started_at)
             may_act = not self.is_ending and not self.life.is_called_off(draft.stages[step.stage_id])
             return draft.decision(step.id, may_act, None)
-        times = [time for step in open_steps for time in (step.due_at, step.deadline) if time is not None]
-        return draft.decision(None, True, min(times, default=None))
+        return draft.decision(None, True, min(filter(None, map(_next_look, open_steps)), default=None))
 
     def _is_due(self, step: Step) -> bool:
         if step.due_at is not None:
             return step.due_at <= self.draft.now
-        return step.status in (StepStatus.PENDING, StepStatus.INTENT)
+        return step.status in (StepStatus.PENDING, StepStatus.INTENT, StepStatus.STOPPING)
+
+
+def _next_look(step: Step) -> datetime | None:
+    """When a step falls due or runs out of time; what is being called off has had its time."""
+    deadline = None if step.status is StepStatus.STOPPING else step.deadline
+    return min(filter(None, (step.due_at, deadline)), default=None)

@@ -27,6 +27,9 @@ FindType = Callable[[str], StageType | None]
 YES = (True, "true")
 NO = (False, "false")
 
+#: Tries at calling something off, of at most 6 s each, before it is left to itself.
+MOST_CALLS_OFF = 4
+
 
 class Lifecycle:
     """The rules for one stage at a time, applied to a draft. Not in charge of the execution as a whole (decide.py)."""
@@ -40,6 +43,9 @@ class Lifecycle:
     def record(self, step: Step, outcome: Outcome) -> None:
         stage = self.draft.stages[step.stage_id]
         if not step.status.is_open or stage.status is not Status.RUNNING:
+            return
+        if step.status is StepStatus.STOPPING:
+            self._record_call_off(step, stage, outcome)
             return
         match outcome:
             case Running():
@@ -69,6 +75,45 @@ class Lifecycle:
             wait_key=outcome.wait_key,
             waiting_for=outcome.waiting_for,
         )
+
+    def _record_call_off(self, step: Step, stage: Stage, outcome: Outcome) -> None:
+        if isinstance(outcome, Running) and step.tries + 1 < MOST_CALLS_OFF:
+            self._keep_waiting(step, stage, outcome)
+            return
+        match outcome:
+            case Running():
+                came_of_it = f"It could not be called off: {outcome.waiting_for}."
+            case Failed():
+                came_of_it = outcome.message
+            case Succeeded() | Skipped():
+                came_of_it = outcome.note
+        message = f"{step.message} {came_of_it}".strip()
+        self._end_step(step, StepStatus.CANCELED, message)
+        stage = self.draft.merge(stage, outcome.context, {})
+        if step.message:  # it ran out of time
+            self.fail(stage, message, failed_step=step.name)
+        else:
+            self.draft.set_stage(stage, message=message)
+
+    def call_off(self, step: Step, why: str = "") -> bool:
+        """Mark a step to be called off. False when its type cannot do that. `why`: it ran out of time, its stage fails.
+
+        When nothing else says so, whoever stops waiting (a cancel, a failure beside it) closes the stage afterwards.
+        """
+        stage = self.draft.stages[step.stage_id]
+        stage_type = self.find_type(stage.type_key)
+        if step.kind != "observe" or stage_type is None:
+            return False
+        try:
+            specs = stage_type.steps(stage_type.parse(stage.context))
+        except StepFailed:
+            return False
+        if not any(spec.name == step.name and getattr(spec, "call_off", None) for spec in specs):
+            return False
+        self.draft.set_step(
+            step, status=StepStatus.STOPPING, tries=0, due_at=None, wait_key="", waiting_for="", message=why
+        )
+        return True
 
     def _end_step(self, step: Step, status: StepStatus, message: str) -> None:
         self.draft.set_step(
@@ -205,11 +250,19 @@ class Lifecycle:
         self.draft.move_stage(self.draft.stages[stage.id], Status.CANCELED)
 
     def undecided(self) -> list[Step]:
-        """Effects of which it is not known whether they happened: found out before anything is called off."""
-        return [step for step in self.draft.steps.values() if step.status is StepStatus.INTENT]
+        """What has to come to rest before all may end: effects of which it is not known whether they happened, and
+        what is to be called off in the outside world."""
+        return self._undecided(list(self.draft.steps.values()))
 
     def undecided_below(self, stage: Stage) -> bool:
-        return any(stage.id in self._line(self.draft.stages[step.stage_id]) for step in self.undecided())
+        below = [step for step in self.draft.steps.values() if stage.id in self._line(self.draft.stages[step.stage_id])]
+        return bool(self._undecided(below))
+
+    def _undecided(self, steps: list[Step]) -> list[Step]:
+        waits = (StepStatus.PENDING, StepStatus.RUNNING)
+        marked = [step.id for step in steps if step.status in waits and self.call_off(step)]
+        undecided = (StepStatus.INTENT, StepStatus.STOPPING)
+        return [self.draft.steps[step.id] for step in steps if step.status in undecided or step.id in marked]
 
     def _line(self, stage: Stage) -> list[str]:
         """Ids of a stage and all it lies under."""

@@ -182,6 +182,9 @@ class Observe:
     timeout_seconds: float | None = None
     #: The stage's own `stageTimeoutMs` replaces the timeout.
     is_timeout_overridable: bool = True
+    #: Ends in the outside world what the step waits for, once nobody waits any more: cancelled, timed out, or a branch
+    #: beside it failed. At most 6 s; may be repeated; Running asks again, anything else says what came of it.
+    call_off: Callable[[StepView, Any], Outcome] | None = None
     kind: ClassVar[str] = "observe"
 
 

@@ -16,6 +16,7 @@ class StepStatus(StrEnum):
     PENDING = "PENDING"  # to be looked at now
     RUNNING = "RUNNING"  # looked at, waits for due_at or for wait_key
     INTENT = "INTENT"  # the request is written down; whether the world changed is being found out
+    STOPPING = "STOPPING"  # nobody waits for it any more: what it looked at is being called off
     DONE = "DONE"
     FAILED = "FAILED"
     SKIPPED = "SKIPPED"
@@ -23,7 +24,10 @@ class StepStatus(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        return self in (StepStatus.PENDING, StepStatus.RUNNING, StepStatus.INTENT)
+        return self in _OPEN
+
+
+_OPEN = frozenset({StepStatus.PENDING, StepStatus.RUNNING, StepStatus.INTENT, StepStatus.STOPPING})
 
 
 class Phase(StrEnum):

@@ -94,8 +94,10 @@ def intend(tried: Attempt) -> Intent | Outcome:
 def perform(tried: Attempt, lease: Lease, *, may_act: bool) -> Outcome:
     """Look, or do. An effect found in INTENT by a new holder is looked for first, and done only if surely absent."""
     if isinstance(tried.spec, Observe):
-        check = tried.spec.check
-        return _translated(lambda: check(tried.view, tried.config), tried)
+        look = tried.spec.check
+        if tried.step.status is StepStatus.STOPPING:
+            look = tried.spec.call_off or look
+        return _translated(lambda: look(tried.view, tried.config), tried)
     return _translated(lambda: _act(tried, lease, may_act), tried)
 
 

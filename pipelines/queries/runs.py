@@ -32,7 +32,7 @@ SPARK = 12
 #: A page shows no more open executions than this; the rest is reached by filters.
 MOST_OPEN = 100
 
-OPEN_STEPS = (StepStatus.PENDING, StepStatus.RUNNING, StepStatus.INTENT)
+OPEN_STEPS = tuple(status for status in StepStatus if status.is_open)
 STATUS_FILTERS = {
     "running": OPEN,
     "succeeded": (Status.SUCCEEDED,),

@@ -20,6 +20,7 @@ _STEPS = {
     StepStatus.PENDING: Look("To come", "idle", "todo"),
     StepStatus.RUNNING: Look("Running", "run", "run"),
     StepStatus.INTENT: Look("Doing it", "run", "run"),
+    StepStatus.STOPPING: Look("Calling it off", "warn", "cancel"),
     StepStatus.DONE: Look("Done", "good", "ok"),
     StepStatus.FAILED: Look("Failed", "bad", "fail"),
     StepStatus.SKIPPED: Look("Skipped", "idle", "skip"),

@@ -20,6 +20,7 @@ _TASKS = {
     StepStatus.PENDING: Status.NOT_STARTED,
     StepStatus.RUNNING: Status.RUNNING,
     StepStatus.INTENT: Status.RUNNING,
+    StepStatus.STOPPING: Status.RUNNING,
     StepStatus.DONE: Status.SUCCEEDED,
     StepStatus.FAILED: Status.TERMINAL,
     StepStatus.SKIPPED: Status.SKIPPED,

@@ -16,7 +16,10 @@ START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 @dataclass
 class Scripted:
-    """A stage type whose steps are named in its context: {"steps": ["a", "!b"]}; "!" marks an effect."""
+    """A stage type whose steps are named in its context: {"steps": ["a", "!b", "~c"]}.
+
+    "!" marks an effect, "~" a step that can be called off.
+    """
 
     key: str = "scripted"
     label: str = "Scripted"
@@ -44,7 +47,7 @@ class Scripted:
         timeout = config.get("timeout")
         if name.startswith("!"):
             return Effect(name, None, None, None, timeout_seconds=timeout)
-        return Observe(name, None, timeout_seconds=timeout)
+        return Observe(name, None, timeout_seconds=timeout, call_off=print if name.startswith("~") else None)
 
     def _children(self, config, key):
         return [
@@ -112,8 +115,9 @@ class Play:
     def answer(self, decision):
         step = decision.after.steps[decision.perform]
         owner = decision.after.stages[step.stage_id]
-        self.performed.append(f"{owner.name}/{step.name}")
-        for key in (f"{owner.name}/{step.name}", owner.name):
+        what = f"{owner.name}/{step.name}" + (" off" if step.status is StepStatus.STOPPING else "")
+        self.performed.append(what)
+        for key in (what, owner.name):
             if key in self.answers:
                 given = self.answers[key]
                 return given.pop(0) if isinstance(given, list) else given

@@ -116,6 +116,52 @@ def test_an_unfinished_effect_is_found_out_before_a_cancel_ends_it():
     assert play.performed == ["1/!create", "1/!create"]
 
 
+BUILD = {"steps": ["!start", "~monitor"]}
+
+
+def test_what_a_step_waits_for_in_the_world_is_called_off_before_a_cancel_ends_it():
+    play = Play([stage("1", **BUILD)], {"1/~monitor": WAITS, "1/~monitor off": Succeeded(note="Build 7 was stopped.")})
+    play.run().cancel()
+    assert play.performed == ["1/!start", "1/~monitor", "1/~monitor off"]
+    assert (play.execution, play.status("1"), play.message("1")) == (CANCELED, CANCELED, "Build 7 was stopped.")
+
+
+def test_calling_off_is_tried_a_few_times_and_then_left_with_a_word_about_it():
+    play = Play([stage("1", **BUILD)], {"1/~monitor": WAITS, "1/~monitor off": Running("no answer", again_in=1)})
+    play.run().cancel()
+    for _ in range(3):
+        assert play.execution is RUNNING
+        play.pass_time(1)
+    assert (play.execution, play.message("1")) == (CANCELED, "It could not be called off: no answer.")
+
+
+def test_a_step_begun_by_an_effect_found_out_during_a_cancel_is_called_off_too():
+    play = Play([stage("1", **BUILD)], {"1/!start": [Running("an answer", again_in=1), Succeeded()]}).run()
+    play.cancel().pass_time(1)
+    assert play.performed == ["1/!start", "1/!start", "1/~monitor off"]
+    assert play.execution is CANCELED
+
+
+def test_what_a_step_waited_for_too_long_is_called_off_and_the_stage_fails():
+    play = Play(
+        [stage("1", timeout=8, steps=["~monitor"], onFailure=[{"name": "undo"}])],
+        {"1/~monitor": WAITS, "1/~monitor off": Succeeded(note="Build 7 was stopped.")},
+    )
+    play.run().pass_time(8)
+    assert play.performed == ["1/~monitor", "1/~monitor off", "undo/work"]
+    assert play.execution is TERMINAL
+    said = "~monitor of 1 timed out after 8 s. Still waiting for something. Build 7 was stopped."
+    assert play.message("1") == said
+
+
+@pytest.mark.parametrize("parent", [{}, {"before": [{"name": "bad"}, {"name": "build", **BUILD}], "steps": []}])
+def test_a_failure_beside_it_calls_off_what_a_step_waits_for(parent):
+    stages = [stage("1", **parent)] if parent else [stage("bad"), stage("build", **BUILD)]
+    play = Play(stages, {"bad": [WAITS, FAILS], "build/~monitor": WAITS}).run().pass_time(5)
+    assert play.performed[-1] == "build/~monitor off"
+    assert (play.execution, play.status("build")) == (TERMINAL, CANCELED)
+
+
 def test_children_before_run_first_and_those_after_last():
     play = Play(
         [stage("1", before=[{"name": "b1"}, {"name": "b2"}], after=[{"name": "a1"}, {"name": "a2", "follows": [0]}])]
@@ -217,7 +263,9 @@ def plays(draw):
         needs = draw(st.sets(st.integers(0, number - 1), max_size=2)) if number else set()
         children = [{"name": f"{number}c{index}"} for index in range(draw(st.integers(0, 2)))]
         where = draw(st.sampled_from(["before", "after", "onFailure"]))
-        stages.append(stage(str(number), *map(str, needs), **draw(OPTIONS), **{where: children}, steps=["a", "!b"]))
+        stages.append(
+            stage(str(number), *map(str, needs), **draw(OPTIONS), **{where: children}, steps=["a", "!b", "~c"])
+        )
     names = [item["ref"] for item in stages] + [
         child["name"]
         for item in stages
@@ -225,7 +273,10 @@ def plays(draw):
         for child in item["context"].get(key, [])
     ]
     answers = {
-        f"{name}/{step}": draw(OUTCOMES) for name in names for step in ("a", "!b", "work") if draw(st.booleans())
+        f"{name}/{step}": draw(OUTCOMES)
+        for name in names
+        for step in ("a", "!b", "~c", "~c off", "work")
+        if draw(st.booleans())
     }
     return Play(stages, answers)
 
