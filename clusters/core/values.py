@@ -6,6 +6,7 @@ Instants are aware datetimes in UTC, durations are seconds, capacities are numbe
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -95,6 +96,8 @@ class Instance:
     zone: str = ""
     address: str = ""
     launched_at: datetime | None = None
+    #: Packages laid over its image while it ran: version by name.
+    patched: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,11 @@ class ServerGroup:
 
     def count(self, health: Health) -> int:
         return sum(instance.health == health for instance in self.instances)
+
+    @property
+    def patches(self) -> dict[str, int]:
+        """How many instances run each package that was laid over the image: {"shop 1.2": 3}; {} while it tells all."""
+        return dict(Counter(" ".join(one) for instance in self.instances for one in sorted(instance.patched.items())))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from clusters.core import naming, values
 from clusters.core.values import Health
 
 Columns = dict[str, Any]
+#: Tag of a row whose instances run more than their image: "shop 1.2 on 2 of 3".
+PATCHED_TAG = "patched"
+
 #: Package and version by image id.
 BakedFrom = dict[str, tuple[str, str]]
 
@@ -35,9 +38,16 @@ def of_server_group(group: values.ServerGroup, baked_from: BakedFrom) -> Columns
         "out_of_service": group.count(Health.OUT_OF_SERVICE),
         "draining": group.count(Health.DRAINING),
         "unknown": group.count(Health.UNKNOWN),
-        "tags": group.tags,
+        "tags": group.tags | _patched(group),
         "created_at": group.created_at,
     }
+
+
+def _patched(group: values.ServerGroup) -> dict[str, str]:
+    """Once something is laid over it, the image no longer tells what runs."""
+    total = len(group.instances)
+    told = [f"{package} on {count} of {total}" for package, count in sorted(group.patches.items())]
+    return {PATCHED_TAG: ", ".join(told)} if told else {}
 
 
 def of_instance(instance: values.Instance, server_group_pk: int) -> Columns:

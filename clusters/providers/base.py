@@ -109,6 +109,13 @@ class Instances(Protocol):
         Again restarts again; one under way is not disturbed. Raises NotFound.
         """
 
+    def patch(self, account: str, region: str, instance_id: str, package: str, version: str, token: str) -> None:
+        """Start laying the package over what the instance runs, which restarts it in place as `reboot` does.
+
+        Its `patched` says when that is done. Same token: once. Raises NotFound; InvalidRequest when the package does
+        not exist or the cloud cannot do this; Conflict while it is being ended.
+        """
+
     def register(self, account: str, region: str, load_balancer: str, instance_ids: tuple[str, ...]) -> None:
         """Have one load balancer send them traffic, also where their group is disabled. Absolute: repeating is fine.
 

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from clusters.core import looks
 from clusters.core.looks import Counts, Look
 from clusters.core.values import Health
+from clusters.inventory.columns import PATCHED_TAG
 from clusters.models import Freshness, Instance, ServerGroup
 from clusters.queries import ClusterNode
 
@@ -120,7 +121,8 @@ def version_word(group: ServerGroup) -> str:
 
 @register.filter
 def image_word(group: ServerGroup) -> str:
-    return f"{group.package} {group.version}" if group.package else group.image_name or group.image_id
+    word = f"{group.package} {group.version}" if group.package else group.image_name or group.image_id
+    return f"{word}, patched" if group.tags.get(PATCHED_TAG) else word
 
 
 @register.filter

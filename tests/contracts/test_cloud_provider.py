@@ -290,6 +290,29 @@ def test_the_log_of_an_unknown_instance_is_not_found(stage: Stage) -> None:
         stage.cloud.instances.log(ACCOUNT, REGION, "i-0000000000000000")
 
 
+def test_a_patch_is_laid_over_one_instance_which_then_serves_again(stage: Stage, request_: ServerGroupRequest) -> None:
+    stage.balancer("hello-lb")
+    group = stage.create(replace(request_, capacity=Capacity(0, 2, 3), load_balancers=("hello-lb",)))
+    stage.cloud.packages.put("hello", "2.0.0", io.BytesIO(demo_package.build("2.0.0")))
+    one, other = (instance.id for instance in group.instances)
+    for _ in range(2):
+        stage.cloud.instances.patch(ACCOUNT, REGION, one, "hello", "2.0.0", "patch-1")
+    patched = stage.until(group.name, lambda group: group.patches == {"hello 2.0.0": 1} and group.count(Health.UP) == 2)
+    assert {instance.id: instance.patched for instance in patched.instances} == {one: {"hello": "2.0.0"}, other: {}}
+    assert patched.image_id == group.image_id
+    stage.cloud.instances.patch(ACCOUNT, REGION, one, "hello", "2.0.0", "patch-1")
+    stage.stays(group.name, lambda group: group.count(Health.UP) == 2)
+
+
+def test_what_a_patch_names_must_exist(stage: Stage, group: ServerGroup) -> None:
+    with pytest.raises(NotFound):
+        stage.cloud.instances.patch(ACCOUNT, REGION, "i-0000000000000000", "hello", "1.0.0", "patch-1")
+    with pytest.raises(InvalidRequest) as error:
+        stage.cloud.instances.patch(ACCOUNT, REGION, group.instances[0].id, "hello", "9.9.9", "patch-1")
+    assert error.value.field == "package"
+    stage.stays(group.name, lambda group: group.count(Health.UP) == 1 and group.patches == {})
+
+
 # Packages, images and bakes ---------------------------------------------------------------------------------------
 
 

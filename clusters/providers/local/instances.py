@@ -15,6 +15,10 @@ class Instances:
     def reboot(self, account: str, region: str, instance_id: str) -> None:
         self._call("instances/reboot", type(None), account=account, region=region, instance_id=instance_id)
 
+    def patch(self, account: str, region: str, instance_id: str, package: str, version: str, token: str) -> None:
+        place = {"account": account, "region": region, "instance_id": instance_id}
+        self._call("instances/patch", type(None), **place, package=package, version=version, token=token)
+
     def register(self, account: str, region: str, load_balancer: str, instance_ids: tuple[str, ...]) -> None:
         self._balance("register", account, region, load_balancer, instance_ids)
 

@@ -167,6 +167,20 @@ class Instances(Part):
         self._change(account, region, (instance_id,), ANYTHING, dict.fromkeys(Health, Health.STARTING))
 
     @call
+    def patch(self, account: str, region: str, instance_id: str, package: str, version: str, token: str) -> None:
+        if (package, version) not in self.world.packages:
+            raise InvalidRequest(f"package {package} {version} does not exist", field="package")
+        if token in self.world.patch_tokens:
+            return
+        self._change(account, region, (instance_id,), ANYTHING, dict.fromkeys(Health, Health.STARTING))
+        group, instance = self.world.find_instance(instance_id)
+        if group.is_being_destroyed:
+            raise Conflict(f"server group {group.name} is being destroyed")
+        self.world.patch_tokens.add(token)
+        patched = replace(instance, patched=instance.patched | {package: version})
+        self.world.keep(replace(group, instances=tuple(patched if i == instance else i for i in group.instances)))
+
+    @call
     def register(self, account: str, region: str, load_balancer: str, instance_ids: tuple[str, ...]) -> None:
         if (account, region, load_balancer) not in self.world.balancers:
             raise InvalidRequest(f"load balancer {load_balancer} does not exist", field="loadBalancers")

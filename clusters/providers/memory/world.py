@@ -45,6 +45,7 @@ class World:
         self.packages: dict[tuple[str, str], Package] = {}
         self.bakes: dict[str, tuple[str, BakeRequest, Bake]] = {}  # by id: account, request, how it stands
         self.never_healthy: set[str] = set()
+        self.patch_tokens: set[str] = set()
         self._visible_from: dict[Key, int] = {}
         self._tick = 0
         self._numbers = itertools.count(1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from clusters.providers.base import InvalidRequest, NotFound
+from clusters.providers.base import Conflict, InvalidRequest, NotFound
 from clusters.providers.local.agent.fleet import Fleet
 from clusters.providers.local.agent.launching import Launching, tail
-from clusters.providers.local.agent.records import Server
+from clusters.providers.local.agent.records import Patch, Server
 from clusters.providers.local.agent.store import Store
 
 _ID = re.compile(r"i-[0-9a-f]{16}")
@@ -31,6 +31,20 @@ class Instances:
         with self._store.change():
             server = self._find(account, region, instance_id)
             self._store.servers.put(replace(server, is_rebooting=True))
+        self._fleet.wake()
+
+    def patch(self, account: str, region: str, instance_id: str, package: str, version: str, token: str) -> None:
+        with self._store.change():
+            server = self._find(account, region, instance_id)
+            if any(patch.token == token for patch in server.patches):
+                return
+            if server.is_leaving:
+                raise Conflict(f"instance {instance_id} is being ended")
+            found = self._store.packages.get(f"{package}/{version}")
+            if found is None:
+                raise InvalidRequest(f"package {package} {version} does not exist", field="package")
+            patch = Patch(package, version, found.sha256, token)
+            self._store.servers.put(replace(server, patches=(*server.patches, patch), is_rebooting=True))
         self._fleet.wake()
 
     def register(self, account: str, region: str, load_balancer: str, instance_ids: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -9,11 +10,11 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from clusters.providers.local.agent import isolation, ports
+from clusters.providers.local.agent import isolation, overlay, ports
 from clusters.providers.local.agent.isolation import CONFINE, Isolation, Program
 from clusters.providers.local.agent.layout import Layout
 from clusters.providers.local.agent.processes import Processes, Running
-from clusters.providers.local.agent.records import Group, Server
+from clusters.providers.local.agent.records import Group, Patch, Server
 from clusters.providers.local.children import MARKER
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -40,7 +41,7 @@ class Launching:
             self._processes.fail(server.id, f"cannot be started ({error})")
 
     def _start(self, group: Group, server: Server, keeper: int) -> None:
-        folder = self._unpack(group)
+        folder = self._unpack(group, server.started_with)
         home = self._folder(group) / server.id
         home.mkdir(mode=0o700, exist_ok=True)
         if self.isolation is Isolation.USER:
@@ -79,19 +80,32 @@ class Launching:
     def _folder(self, group: Group) -> Path:
         return self._layout.instances / group.id
 
-    def _unpack(self, group: Group) -> Path:
-        """The package, complete or not there: renamed into place when all is written."""
-        folder = self._folder(group) / "package"
+    def _unpack(self, group: Group, patches: Sequence[Patch]) -> Path:
+        """The package with what is laid over it, complete or not there: renamed into place when all is written."""
+        folder = self._folder(group) / _folder_name(patches)
         if folder.exists():
             return folder
-        draft = folder.with_name("package.new")
+        draft = folder.with_name(f"{folder.name}.new")
         shutil.rmtree(draft, ignore_errors=True)
         folder.parent.mkdir(mode=0o711, exist_ok=True)
         folder.parent.chmod(0o711)
         with tarfile.open(self._layout.images / f"{group.image.tags['sha256']}.tar") as image:
-            unpack(image, draft, group.uid if self.isolation is Isolation.USER else None)
+            unpack(image, draft)
+        for patch in patches:
+            with (self._layout.packages / patch.sha256).open("rb") as archive:
+                overlay.lay(archive, draft)
+        if self.isolation is Isolation.USER:
+            _let_read(draft, group.uid)
         draft.rename(folder)
         return folder
+
+
+def _folder_name(patches: Sequence[Patch]) -> str:
+    """Instances with the same patches share a folder."""
+    if not patches:
+        return "package"
+    digests = " ".join(patch.sha256 for patch in patches)
+    return f"package-{hashlib.sha256(digests.encode()).hexdigest()[:16]}"
 
 
 def tail(path: Path) -> str:
@@ -101,16 +115,14 @@ def tail(path: Path) -> str:
         return file.read().decode(errors="replace")
 
 
-def unpack(image: tarfile.TarFile, folder: Path, gid: int | None) -> None:
-    """Files below package/ of an image that images.py wrote. Owned by us; with `gid`, that group may read them."""
+def unpack(image: tarfile.TarFile, folder: Path) -> None:
+    """Files below package/ of an image that images.py wrote."""
     folder.mkdir(mode=0o755)
-    paths = [folder]
     for member in image:
         if not member.name.startswith("package/"):
             continue
         path = folder / member.name.removeprefix("package/")
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        paths.append(path)
         if member.isdir():
             path.mkdir(mode=0o755, exist_ok=True)
         elif member.issym():
@@ -121,10 +133,13 @@ def unpack(image: tarfile.TarFile, folder: Path, gid: int | None) -> None:
             with path.open("wb") as target:
                 shutil.copyfileobj(source, target, 1024**2)
             path.chmod(0o755 if member.mode & 0o100 else 0o644)
-    if gid is not None:
-        for path in paths:
-            os.chown(path, 0, gid, follow_symlinks=False)
-        folder.chmod(0o750)
+
+
+def _let_read(folder: Path, gid: int) -> None:
+    """All stays ours; the group may read it, and nobody else."""
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, 0, gid, follow_symlinks=False)
+    folder.chmod(0o750)
 
 
 def _environment(group: Group, server: Server, home: Path) -> dict[str, str]:
@@ -139,7 +154,7 @@ def _environment(group: Group, server: Server, home: Path) -> dict[str, str]:
         "INSTANCE_ID": server.id,
         "SERVER_GROUP": group.request.name,
         "PACKAGE": group.image.package,
-        "VERSION": group.image.version,
+        "VERSION": server.patched.get(group.image.package, group.image.version),
         **({MARKER: marker} if marker else {}),
     }
 

@@ -61,5 +61,6 @@ class Leaving:
                 self._launching.remove(group, server)
                 self._store.servers.delete(server.id)
                 return
-            self._store.servers.put(replace(now, is_rebooting=False, launched_at=datetime.now(UTC)))
+            now = replace(now, is_rebooting=False, started_with=now.patches, launched_at=datetime.now(UTC))
+            self._store.servers.put(now)
         self._launching.start(group, now, view.running)

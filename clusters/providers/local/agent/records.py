@@ -51,10 +51,21 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Patch:
+    """A package to be laid over an image; `sha256` names its archive."""
+
+    package: str
+    version: str
+    sha256: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """An instance. `is_registered`: its load balancers should send traffic, but for those it has `left`, by name.
 
-    `is_leaving`: it drains, stops and goes; `is_rebooting`: it drains, stops and is started again.
+    `is_leaving`: it drains, stops and goes; `is_rebooting`: it drains, stops and is started again, then with all its
+    `patches` in the order they came.
     """
 
     id: str
@@ -65,6 +76,13 @@ class Server:
     is_leaving: bool = False
     left: frozenset[str] = frozenset()
     is_rebooting: bool = False
+    patches: tuple[Patch, ...] = ()
+    started_with: tuple[Patch, ...] = ()
+
+    @property
+    def patched(self) -> dict[str, str]:
+        """What it runs now beside its image: version by package."""
+        return {patch.package: patch.version for patch in self.started_with}
 
     def serves(self, balancer: str) -> bool:
         """Whether the load balancer of that name should send it traffic."""

@@ -69,6 +69,7 @@ class View:
             zone=ZONE,
             address=f"127.0.0.1:{server.port}",
             launched_at=server.launched_at,
+            patched=server.patched,
         )
 
     def server_group(self, group: Group, servers: Sequence[Server]) -> ServerGroup:

@@ -97,8 +97,9 @@ with busy:
 """
 
 
-def build() -> bytes:
-    content = RUN.encode()
+def build(said: str = "hello") -> bytes:
+    """`said` is what it answers to /."""
+    content = RUN.replace('"hello"', f'"{said}"').encode()
     run = tarfile.TarInfo("run")
     run.size, run.mode = len(content), 0o755
     plain = io.BytesIO()

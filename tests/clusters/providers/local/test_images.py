@@ -35,7 +35,7 @@ def test_the_request_is_part_of_the_image() -> None:
 def test_an_image_unpacks_to_the_tree_of_its_package(tmp_path: Path) -> None:
     made = image(tar(("lib/a.py", b"a"), member("empty", tarfile.DIRTYPE), member("link", tarfile.SYMTYPE, "lib/a.py")))
     with tarfile.open(fileobj=io.BytesIO(made)) as archive:
-        unpack(archive, tmp_path / "package", None)
+        unpack(archive, tmp_path / "package")
     found = {str(path.relative_to(tmp_path / "package")) for path in tmp_path.rglob("*")} - {"."}
     assert found == {"run", "lib", "lib/a.py", "empty", "link"}
     assert (tmp_path / "package" / "run").stat().st_mode & 0o777 == 0o755

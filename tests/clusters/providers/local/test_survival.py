@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket as sockets
@@ -52,6 +53,23 @@ def test_a_killed_agent_costs_no_request_and_finds_everything_again(own_agent: L
     assert ids(found) == ids(group)
     assert len(traffic.served) == 3
     assert own_stage.cloud.images.start_bake(ACCOUNT, BakeRequest(REGION, "app", "1"), "one token") == bake
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.15, 0.4])
+def test_a_patch_that_a_killed_agent_left_half_done_is_finished(
+    own_agent: LocalAgent, own_stage: Stage, pause: float
+) -> None:
+    address, group = deploy(own_stage)
+    own_stage.cloud.packages.put("app", "2", io.BytesIO(app.build(said="patched")))
+    one = group.instances[0].id
+    with Traffic(address) as traffic:
+        own_stage.cloud.instances.patch(ACCOUNT, REGION, one, "app", "2", "patch-1")
+        time.sleep(pause)
+        own_agent.signal(signal.SIGKILL)
+        own_agent.start()
+        found = own_stage.until(group.name, lambda group: group.patches == {"app 2": 1} and group.count(Health.UP) == 2)
+    assert traffic.failures == []
+    assert {instance.id: instance.patched.get("app") for instance in found.instances}[one] == "2"
 
 
 def test_an_orderly_stop_leaves_nothing_and_the_next_start_brings_all_back(

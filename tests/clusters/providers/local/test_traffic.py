@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import threading
@@ -24,6 +25,7 @@ from clusters.core.values import (
 from clusters.providers.base import InvalidRequest
 from tests import processes
 from tests.clouds import ACCOUNT, HEALTH_CHECK, REGION, Stage, wait_until
+from tests.clusters.providers.local import app
 from tests.clusters.providers.local.traffic import Traffic, can_connect, get
 from tests.local_agent import LocalAgent
 
@@ -232,3 +234,18 @@ def test_an_instance_leaves_one_of_two_load_balancers_without_a_failed_request(s
         assert beside.served[out] > 0
     assert traffic.failures == beside.failures == []
     assert traffic.served[stays] > 0
+
+
+def test_patching_one_instance_after_the_other_costs_no_request(stage: Stage, image: Image) -> None:
+    address = stage.balancer("web").address
+    group = stage.create(request_(image))
+    stage.cloud.packages.put("app", "2", io.BytesIO(app.build(said="patched")))
+    with Traffic(address) as traffic:
+        for number, instance in enumerate(group.instances, start=1):
+            stage.cloud.instances.patch(ACCOUNT, REGION, instance.id, "app", "2", f"patch-{number}")
+            stage.until(
+                group.name, lambda group, n=number: group.patches == {"app 2": n} and group.count(Health.UP) == 2
+            )
+    assert traffic.failures == []
+    assert {instance.id for instance in stage.get(group.name).instances} == {i.id for i in group.instances}
+    assert get(address)[1] == "patched"
