@@ -67,7 +67,7 @@ def refresh(account: str, region: str) -> frozenset[str]:
 def refresh_server_group(account: str, region: str, name: str) -> frozenset[str]:
     """The same for one server group, right after it was changed. Raises ProviderError."""
     try:
-        found = [queries.live_server_group(account, region, name)]
+        found = [queries.provider_named(account).server_groups.get(account, region, name)]
     except NotFound:
         found = []
     with transaction.atomic():

@@ -29,6 +29,6 @@ def start_bake(intent: Json, token: str) -> values.Bake:
     return images.start_bake(intent["account"], values.BakeRequest(**intent["request"]), token)
 
 
-def bake(account: str, region: str, bake_id: str) -> values.Bake:
-    """How it stands. Raises ProviderError."""
-    return queries.provider_named(account).images.bake(account, region, bake_id)
+def bake(actor: Actor, account: str, region: str, bake_id: str) -> values.Bake:
+    """How it stands. Raises Refused without READ on the account, ProviderError."""
+    return queries.readable(actor, account).images.bake(account, region, bake_id)

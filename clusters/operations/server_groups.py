@@ -86,7 +86,9 @@ def create(intent: Json, token: str) -> values.ServerGroup:
 def find_created(intent: Json, token: str) -> values.ServerGroup | None:
     """The server group if the create was done. Raises ProviderError when that cannot be told."""
     try:
-        group = queries.live_server_group(intent["account"], intent["region"], intent["name"])
+        group = queries.provider_named(intent["account"]).server_groups.get(
+            intent["account"], intent["region"], intent["name"]
+        )
     except NotFound:
         return None
     return group if group.tags.get(TOKEN_TAG) == token else None
@@ -151,6 +153,15 @@ def change(intent: Json) -> None:
         if intent["kind"] not in FINE_WHEN_GONE:
             raise
     refresh_row(intent)
+
+
+def standing(intent: Json) -> dict[str, values.ServerGroup]:
+    """The server groups of the intent's cluster by name, also those being destroyed: what became of it after a crash.
+
+    Asks for no permission: whoever lost it meanwhile still learns what their own change has left. Raises ProviderError.
+    """
+    groups = queries.provider_named(intent["account"]).server_groups.list(intent["account"], intent["region"])
+    return {group.name: group for group in groups if queries.cluster_of(group.name) == intent["cluster"]}
 
 
 def _check_parts(place: Place, request: values.ServerGroupRequest) -> None:

@@ -1,4 +1,4 @@
-"""Reads. Pages read rows, limited to what the actor may see; stages read the provider, their rights checked before.
+"""Reads, each for an actor. Pages read rows, limited to what the actor may see; stages read the provider likewise.
 
 live.py   the provider's state now
 pages.py  rows of applications, accounts and inventory
@@ -16,6 +16,7 @@ from clusters.queries.live import (
     packages,
     provider_named,
     provider_of,
+    readable,
 )
 from clusters.queries.pages import (
     ServerGroupDetail,
@@ -63,6 +64,7 @@ __all__ = [
     "packages_for",
     "provider_named",
     "provider_of",
+    "readable",
     "security_groups_for",
     "server_group_detail",
     "server_groups_for",

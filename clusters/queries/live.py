@@ -1,4 +1,4 @@
-"""The provider's state now, for stages and writes. Provider errors pass through."""
+"""The provider's state now, for stages. Whoever acts needs READ on the account. Provider errors pass through."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from clusters.core.values import InvalidValue
 from clusters.models import Account
 from clusters.providers import get_provider
 from clusters.providers.base import CloudProvider
+from clusters.trust.permissions import READ, Actor, require
 
 
 def account_named(name: str) -> Account:
@@ -32,42 +33,51 @@ def provider_named(account: str) -> CloudProvider:
     return provider_of(account_named(account))
 
 
-def accounts_of(provider: str) -> list[str]:
-    """Names of the accounts in use at a provider."""
-    return list(Account.objects.enabled().filter(provider=provider).values_list("name", flat=True))
+def readable(actor: Actor, account: str) -> CloudProvider:
+    """The cloud of the account of that name, for who may READ the account. Raises Refused, InvalidValue."""
+    row = account_named(account)
+    require(actor, READ, row)
+    return provider_of(row)
 
 
-def packages(account: str) -> list[values.Package]:
+def accounts_of(actor: Actor, provider: str) -> list[str]:
+    """Names of the accounts in use at a provider that the actor may READ."""
+    return list(Account.objects.visible_to(actor).enabled().filter(provider=provider).values_list("name", flat=True))
+
+
+def packages(actor: Actor, account: str) -> list[values.Package]:
     """What was uploaded to the account's cloud, the latest first; [] where the cloud keeps no packages."""
-    provider = provider_named(account)
+    provider = readable(actor, account)
     if not provider.has_packages:
         return []
     return sorted(provider.packages.list(), key=lambda package: package.uploaded_at, reverse=True)
 
 
-def live_cluster(account: str, region: str, cluster: str, *, with_destroyed: bool = False) -> list[values.ServerGroup]:
+def live_cluster(
+    actor: Actor, account: str, region: str, cluster: str, *, with_destroyed: bool = False
+) -> list[values.ServerGroup]:
     """The cluster's server groups, newest first, without those being destroyed unless asked."""
     groups = [
         group
-        for group in provider_named(account).server_groups.list(account, region)
+        for group in readable(actor, account).server_groups.list(account, region)
         if cluster_of(group.name) == cluster and (with_destroyed or not group.is_being_destroyed)
     ]
     return selection.newest_first(groups)
 
 
-def live_server_group(account: str, region: str, name: str) -> values.ServerGroup:
+def live_server_group(actor: Actor, account: str, region: str, name: str) -> values.ServerGroup:
     """Raises NotFound."""
-    return provider_named(account).server_groups.get(account, region, name)
+    return readable(actor, account).server_groups.get(account, region, name)
 
 
-def live_image(account: str, region: str, image_id: str) -> values.Image:
+def live_image(actor: Actor, account: str, region: str, image_id: str) -> values.Image:
     """Raises NotFound."""
-    return provider_named(account).images.get(account, region, image_id)
+    return readable(actor, account).images.get(account, region, image_id)
 
 
-def live_images(account: str, region: str) -> list[values.Image]:
+def live_images(actor: Actor, account: str, region: str) -> list[values.Image]:
     """Newest first."""
-    images = provider_named(account).images.list(account, region)
+    images = readable(actor, account).images.list(account, region)
     return sorted(images, key=lambda image: (image.created_at, image.name), reverse=True)
 
 

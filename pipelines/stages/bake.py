@@ -41,8 +41,8 @@ DETAILS = tuple(_DETAILS.split())
 
 def _intend(step: StepView, config: BakeConfig) -> Intent:
     with cloud_errors():
-        account = sole_account(config)
-        name, version = package_and_version(account, config.package, config.package_version)
+        account = sole_account(step.stage.actor, config)
+        name, version = package_and_version(step.stage.actor, account, config.package, config.package_version)
         request = BakeRequest(
             config.region_names[0],
             name,
@@ -89,7 +89,7 @@ def _status(bake: BakeValue) -> Json:
 def _monitor(step: StepView, config: BakeConfig) -> Outcome:
     bake_id = step.stage.context["status"]["id"]
     with cloud_errors():
-        bake = images.bake(config.account_name, config.region_names[0], bake_id)
+        bake = images.bake(step.stage.actor, config.account_name, config.region_names[0], bake_id)
     facts = {"status": _status(bake)}
     if bake.state is BakeState.COMPLETED:
         return Succeeded(facts)
@@ -102,7 +102,7 @@ def _complete(step: StepView, config: BakeConfig) -> Outcome:
     image_id = step.stage.context["status"]["resourceId"]
     with cloud_errors():
         try:
-            image = queries.live_image(config.account_name, config.region_names[0], image_id)
+            image = queries.live_image(step.stage.actor, config.account_name, config.region_names[0], image_id)
         except NotFound:
             return Running(f"image {image_id} to appear", again_in=pace.again_in(step))
     facts = {"ami": image.id, "imageId": image.id, "imageName": image.name, "amiName": image.name}

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from clusters.core.values import InvalidValue
 from clusters.providers.base import ProviderError
+from clusters.trust.permissions import Refused
 from pipelines.core.config import JsonConfig, problems
 from pipelines.core.plan import Child, Json, StageView, StepFailed, StepSpec
 
@@ -88,12 +89,14 @@ def inherited(context: Mapping[str, Any], *but: str) -> Json:
 
 @contextmanager
 def cloud_errors(left_standing: str = "") -> Iterator[None]:
-    """What the cloud or our own checks refuse becomes StepFailed; `left_standing` is a sentence on what remains."""
+    """What the cloud or our own checks refuse becomes StepFailed; it and Refused say what remains: `left_standing`."""
     after = f" {left_standing}" if left_standing else ""
     try:
         yield
     except ProviderError as error:
         message = f"{error.message.rstrip('.')}.{after}"
         raise StepFailed(message, field=error.field, is_retryable=error.is_retryable) from error
+    except Refused as error:
+        raise Refused(f"{error.message}{after}") from error
     except InvalidValue as error:
         raise StepFailed(f"{error.field}: {error.message.rstrip('.')}.{after}", field=error.field) from error

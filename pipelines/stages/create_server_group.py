@@ -58,7 +58,7 @@ def _determine_source(step: StepView, config: Config) -> Outcome:
         return Succeeded()
     region, cluster = config.region_names[0], config.name_in(step.stage.application).cluster
     with cloud_errors():
-        groups = queries.live_cluster(config.account_name, region, cluster)
+        groups = queries.live_cluster(step.stage.actor, config.account_name, region, cluster)
     if groups:
         source = {
             **names_of(groups[0].name),
@@ -78,7 +78,7 @@ def _intend(step: StepView, config: Config) -> Intent:
     region, name = config.region_names[0], config.name_in(step.stage.application)
     with cloud_errors():
         image = images.chosen_image(step.stage, config, region)
-        capacity = _capacity(config, region)
+        capacity = _capacity(step, config, region)
         intent = server_groups.intend_create(
             step.stage.actor,
             account=config.account_name,
@@ -95,9 +95,9 @@ def _intend(step: StepView, config: Config) -> Intent:
     return Intent(request, summary, server_groups.cluster_key(config.account_name, region, name.cluster))
 
 
-def _capacity(config: Config, region: str) -> Capacity:
+def _capacity(step: StepView, config: Config, region: str) -> Capacity:
     if config.use_source_capacity and config.source.name:
-        return queries.live_server_group(config.account_name, region, config.source.name).capacity
+        return queries.live_server_group(step.stage.actor, config.account_name, region, config.source.name).capacity
     if config.capacity is None:
         raise StepFailed("capacity: there is no source to take it from.", field="capacity")
     return config.capacity.value

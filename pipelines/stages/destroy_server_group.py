@@ -26,7 +26,7 @@ def _wait(step: StepView, config: Config) -> Outcome:
     name = target_name(config, step.stage)
     with cloud_errors():
         try:
-            group = queries.live_server_group(config.account_name, config.region_names[0], name)
+            group = queries.live_server_group(step.stage.actor, config.account_name, config.region_names[0], name)
         except NotFound:
             return Succeeded(note=f"{name} is gone")
     left = f"{name} and its {len(group.instances)} instances" if group.instances else name

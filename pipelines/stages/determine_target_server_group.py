@@ -19,7 +19,7 @@ def _determine(step: StepView, config: TargetConfig) -> Outcome:
     references: list[Json] = []
     for region in config.region_names:
         with cloud_errors():
-            groups = queries.live_cluster(config.account_name, region, config.cluster_name)
+            groups = queries.live_cluster(step.stage.actor, config.account_name, region, config.cluster_name)
             found = selection.target(groups, config.target)
         if found is None:
             return _not_found(step, config, region)

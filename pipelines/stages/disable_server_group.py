@@ -25,14 +25,15 @@ def _intend(step: StepView, config: Config) -> Intent:
     if config.desired_percentage < 100:
         raise StepFailed("desiredPercentage: a server group is disabled as a whole.", field="desiredPercentage")
     name = target_name(config, step.stage)
-    _check_replacement(config, name)
+    _check_replacement(step, config, name)
     return intend_changes(step, config, [Change("disable", name)], context=names_of(name))
 
 
-def _check_replacement(config: Config, name: str) -> None:
+def _check_replacement(step: StepView, config: Config, name: str) -> None:
     if not config.replaced_by:
         return
-    replacement = server_group_or_none(config.account_name, config.region_names[0], config.replaced_by)
+    account, region = config.account_name, config.region_names[0]
+    replacement = server_group_or_none(step.stage.actor, account, region, config.replaced_by)
     if replacement is None:
         raise StepFailed(f"Refused to disable {name}: {config.replaced_by} is gone. Nothing was changed.")
     health.require_healthy(replacement, config, f"Refused to disable {name}")

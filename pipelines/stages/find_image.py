@@ -48,16 +48,16 @@ def _find(step: StepView, config: Config) -> Outcome:
     found: dict[str, Json] = {}
     missing = []
     for region in [*config.region_names, *inferred]:
-        group = _chosen(config, region)
+        group = _chosen(step, config, region)
         if group is None:
             missing.append(region)
-        elif (image := _image_of(config, group)) is None:
+        elif (image := _image_of(step, config, group)) is None:
             return Running(f"image {group.image_id} of {group.name} to appear", again_in=pace.again_in(step))
         else:
             found[region] = _details(step.stage, config, image, group.name)
     bases = {_base_name(details["imageName"]) for details in found.values()}
     for region in missing:
-        found[region] = _details(step.stage, config, _of_same_base(config, region, bases), "")
+        found[region] = _details(step.stage, config, _of_same_base(step, config, region, bases), "")
     details = list(found.values())
     artifacts = [{"type": "image", "name": d["imageName"], "reference": d["imageId"]} for d in details]
     context = {"amiDetails": details, "artifacts": artifacts}
@@ -71,9 +71,9 @@ def _inferred(config: Config, stage: StageView) -> list[str]:
     return [region for region in deployed_to(stage) if region not in config.region_names]
 
 
-def _chosen(config: Config, region: str) -> ServerGroup | None:
+def _chosen(step: StepView, config: Config, region: str) -> ServerGroup | None:
     with cloud_errors():
-        groups = queries.live_cluster(config.account_name, region, config.cluster_name)
+        groups = queries.live_cluster(step.stage.actor, config.account_name, region, config.cluster_name)
     if config.only_enabled:
         groups = [group for group in groups if not group.is_disabled]
     return _select(groups, config.selection_strategy, region) if groups else None
@@ -93,15 +93,15 @@ def _select(groups: Sequence[ServerGroup], selection: Selection, region: str) ->
             return groups[0]
 
 
-def _image_of(config: Config, group: ServerGroup) -> Image | None:
+def _image_of(step: StepView, config: Config, group: ServerGroup) -> Image | None:
     with cloud_errors():
         try:
-            return queries.live_image(config.account_name, group.region, group.image_id)
+            return queries.live_image(step.stage.actor, config.account_name, group.region, group.image_id)
         except NotFound:
             return None
 
 
-def _of_same_base(config: Config, region: str, bases: set[str]) -> Image:
+def _of_same_base(step: StepView, config: Config, region: str, bases: set[str]) -> Image:
     not_found = f"Could not find cluster {config.cluster_name!r} for {config.account_name!r} in {region!r}."
     if not config.resolve_missing_locations:
         raise StepFailed(not_found, field="cluster")
@@ -109,7 +109,7 @@ def _of_same_base(config: Config, region: str, bases: set[str]) -> Image:
         raise StepFailed(f"{not_found} Nor is there exactly one image name to look for there.", field="cluster")
     base = next(iter(bases))
     with cloud_errors():
-        for image in queries.live_images(config.account_name, region):
+        for image in queries.live_images(step.stage.actor, config.account_name, region):
             if _base_name(image.name) == base:
                 return image
     raise StepFailed(f"{not_found} Nor is there an image named {base}.", field="cluster")

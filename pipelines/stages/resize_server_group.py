@@ -59,8 +59,8 @@ def _intend(step: StepView, config: Config) -> Intent:
         capacity = resized(
             group.capacity,
             _asked(config, step.stage, group.name),
-            source=_source_capacity(config),
-            cluster=_cluster_capacities(config, group),
+            source=_source_capacity(step, config),
+            cluster=_cluster_capacities(step, config, group),
         )
     resumed = group.suspended_processes & SIZING
     resume = [Change("resume", group.name, processes=resumed)] if resumed else []
@@ -93,18 +93,18 @@ def _asked(config: Config, stage: StageView, name: str) -> Resize:
     )
 
 
-def _source_capacity(config: Config) -> Capacity | None:
+def _source_capacity(step: StepView, config: Config) -> Capacity | None:
     name = config.source.server_group_name or config.source.asg_name
     if config.action is not Action.SCALE_TO_SERVER_GROUP or not name:
         return None
-    return queries.live_server_group(config.account_name, config.region_names[0], name).capacity
+    return queries.live_server_group(step.stage.actor, config.account_name, config.region_names[0], name).capacity
 
 
-def _cluster_capacities(config: Config, group: ServerGroup) -> list[Capacity]:
+def _cluster_capacities(step: StepView, config: Config, group: ServerGroup) -> list[Capacity]:
     if config.action is not Action.SCALE_TO_CLUSTER:
         return []
     cluster = queries.cluster_of(group.name)
-    return [other.capacity for other in queries.live_cluster(group.account, group.region, cluster)]
+    return [other.capacity for other in queries.live_cluster(step.stage.actor, group.account, group.region, cluster)]
 
 
 def _wait(step: StepView, config: Config) -> Outcome:

@@ -42,7 +42,7 @@ def _determine(step: StepView, config: Config) -> Outcome:
     skipped = []
     for region in config.region_names:
         with cloud_errors():
-            groups = queries.live_cluster(config.account_name, region, config.cluster_name)
+            groups = queries.live_cluster(step.stage.actor, config.account_name, region, config.cluster_name)
         if pair := _candidates(config, groups):
             types[region] = "EXPLICIT"
             contexts[region] = _context(config, *pair)

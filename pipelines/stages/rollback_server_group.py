@@ -46,15 +46,15 @@ class Config(ClusterConfig):
 def _capture(step: StepView, config: Config) -> Outcome:
     """The larger of both sizes with the minimum held up, so that nothing shrinks the old one meanwhile."""
     plan = config.rollback_context
-    new = _existing(config, plan.rollback_server_group_name).capacity
-    old = _existing(config, plan.restore_server_group_name).capacity
+    new = _existing(step, config, plan.rollback_server_group_name).capacity
+    old = _existing(step, config, plan.restore_server_group_name).capacity
     desired = max(new.desired, old.desired)
     pinned = Capacity(desired, desired, max(new.max, old.max))
     return Succeeded({"restoreCapacity": pinned.as_json(), "capacityBefore": old.as_json()})
 
 
-def _existing(config: Config, name: str) -> ServerGroup:
-    group = server_group_or_none(config.account_name, config.region_names[0], name)
+def _existing(step: StepView, config: Config, name: str) -> ServerGroup:
+    group = server_group_or_none(step.stage.actor, config.account_name, config.region_names[0], name)
     if group is None:
         raise StepFailed(f"Cannot roll back: {name} is gone. Nothing was changed.")
     return group

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 
 import pytest
+
+from clusters import queries
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("clusters", "pipelines", "spinnaker_web")
@@ -68,6 +71,22 @@ def test_only_the_engine_writes_executions_stages_and_steps():
         )
         == []
     )
+
+
+def test_pipelines_read_clusters_only_for_an_actor():
+    """`clusters.queries` has doors without a permission check, for operations, which check WRITE themselves."""
+    pure = {"cluster_of"}
+    asked = {
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.attr}": getattr(queries, node.attr)
+        for path in sources("pipelines")
+        if "from clusters import queries" in path.read_text()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "queries" and node.attr not in pure
+    }
+    assert asked
+    assert [where for where, function in asked.items() if next(iter(signature(function).parameters)) != "actor"] == []
+    around = re.compile(r"clusters\.queries\.|clusters\.queries import|providers import|get_provider|PROVIDERS")
+    assert [str(path) for path in sources("pipelines") if around.search(path.read_text())] == []
 
 
 def test_no_process_is_started_through_a_shell():

@@ -6,10 +6,11 @@ from clusters import inventory, queries
 from clusters.core import values
 from clusters.core.values import Capacity, InvalidValue
 from clusters.models import Account, Application, Instance, ServerGroup
+from clusters.operations import images
 from clusters.providers.base import NotFound
 from clusters.providers.memory import MemoryCloud
 from clusters.queries import ClusterFilter, ClusterTree
-from clusters.trust.permissions import Actor
+from clusters.trust.permissions import Actor, Refused
 
 pytestmark = pytest.mark.django_db
 ACCOUNT, REGION = "main", "local"
@@ -40,25 +41,46 @@ def full(cloud: MemoryCloud, account: Account, shop: Application, image: values.
     return cloud
 
 
-def test_a_live_cluster_is_newest_first_without_what_is_going(full: MemoryCloud) -> None:
-    assert [g.name for g in queries.live_cluster(ACCOUNT, REGION, "shop-web")] == ["shop-web-v002", "shop-web-v001"]
+def test_a_live_cluster_is_newest_first_without_what_is_going(full: MemoryCloud, bob: Actor) -> None:
+    newest, older = queries.live_cluster(bob, ACCOUNT, REGION, "shop-web")
+    assert (newest.name, older.name) == ("shop-web-v002", "shop-web-v001")
     full.server_groups.destroy(ACCOUNT, REGION, "shop-web-v002")
-    assert [g.name for g in queries.live_cluster(ACCOUNT, REGION, "shop-web")] == ["shop-web-v001"]
-    assert len(queries.live_cluster(ACCOUNT, REGION, "shop-web", with_destroyed=True)) == 2
+    assert [g.name for g in queries.live_cluster(bob, ACCOUNT, REGION, "shop-web")] == ["shop-web-v001"]
+    assert len(queries.live_cluster(bob, ACCOUNT, REGION, "shop-web", with_destroyed=True)) == 2
 
 
-def test_live_reads_say_what_is_missing(full: MemoryCloud) -> None:
-    assert queries.live_server_group(ACCOUNT, REGION, "cart-v000").name == "cart-v000"
-    assert queries.live_images(ACCOUNT, REGION)[0].name == "shop-1.0"
+def test_live_reads_say_what_is_missing(full: MemoryCloud, bob: Actor) -> None:
+    assert queries.live_server_group(bob, ACCOUNT, REGION, "cart-v000").name == "cart-v000"
+    assert queries.live_images(bob, ACCOUNT, REGION)[0].name == "shop-1.0"
     with pytest.raises(NotFound):
-        queries.live_server_group(ACCOUNT, REGION, "cart-v001")
+        queries.live_server_group(bob, ACCOUNT, REGION, "cart-v001")
     with pytest.raises(NotFound):
-        queries.live_image(ACCOUNT, REGION, "img-0")
+        queries.live_image(bob, ACCOUNT, REGION, "img-0")
     with pytest.raises(InvalidValue, match="does not exist"):
-        queries.live_images("prod", REGION)
+        queries.live_images(bob, "prod", REGION)
     Account.objects.update(is_enabled=False)
     with pytest.raises(InvalidValue, match="disabled"):
-        queries.live_images(ACCOUNT, REGION)
+        queries.live_images(bob, ACCOUNT, REGION)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda actor: queries.live_cluster(actor, ACCOUNT, REGION, "shop-web"),
+        lambda actor: queries.live_server_group(actor, ACCOUNT, REGION, "cart-v000"),
+        lambda actor: queries.live_images(actor, ACCOUNT, REGION),
+        lambda actor: queries.live_image(actor, ACCOUNT, REGION, "img-0"),
+        lambda actor: queries.packages(actor, ACCOUNT),
+        lambda actor: images.bake(actor, ACCOUNT, REGION, "bake-0"),
+    ],
+    ids=["cluster", "server group", "images", "image", "packages", "bake"],
+)
+def test_live_reads_need_read_on_the_account(full: MemoryCloud, charlie: Actor, read) -> None:
+    calls = len(full.calls)
+    with pytest.raises(Refused, match="charlie lacks READ on account main"):
+        read(charlie)
+    assert len(full.calls) == calls, "the cloud is not even asked"
+    assert queries.accounts_of(charlie, "memory") == []
 
 
 def test_the_tree_goes_from_account_to_server_group(full: MemoryCloud, shop: Application, bob: Actor) -> None:
@@ -118,7 +140,7 @@ def test_the_tree_takes_the_same_queries_for_any_number(
 
 def test_a_server_group_is_shown_with_what_belongs_to_it(full: MemoryCloud, shop: Application, bob: Actor) -> None:
     full.load_balancers.upsert(ACCOUNT, values.LoadBalancerRequest(REGION, "shop-web", values.Listener(8080)))
-    image = queries.live_images(ACCOUNT, REGION)[0]
+    image = queries.live_images(bob, ACCOUNT, REGION)[0]
     request = values.ServerGroupRequest(
         REGION, "shop-web-v003", image.id, Capacity(0, 1, 1), load_balancers=("shop-web",)
     )

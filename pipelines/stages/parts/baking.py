@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pydantic import field_validator
 
 from clusters import queries
+from clusters.trust.permissions import Actor
 from pipelines.core.plan import StepFailed
 from pipelines.stages.parts.place import AccountConfig
 
@@ -65,7 +66,7 @@ def _as_text(values: dict[str, Any]) -> dict[str, Any]:
     return {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
 
 
-def package_and_version(account: str, package: str, version: str = "") -> tuple[str, str]:
+def package_and_version(actor: Actor, account: str, package: str, version: str = "") -> tuple[str, str]:
     """Without a `version`: that of name_version[_arch], else the newest that was uploaded.
 
     Raises StepFailed when there is none, or when several packages are asked for.
@@ -74,7 +75,7 @@ def package_and_version(account: str, package: str, version: str = "") -> tuple[
         raise StepFailed(f"package: one image holds one package, not {package!r}.", field="package")
     if version:
         return package, version
-    uploaded = [known for known in queries.packages(account) if known.name == package]
+    uploaded = [known for known in queries.packages(actor, account) if known.name == package]
     if uploaded:
         return package, uploaded[0].version
     name, _, version = package.partition("_")

@@ -103,8 +103,7 @@ def _find(intent: Intent, step: StepView) -> Outcome | Absent:
     """Whether all that was asked holds. ABSENT when something is missing: what is there already is then done again."""
     request = intent.request
     with cloud_errors():
-        there = queries.live_cluster(request["account"], request["region"], request["cluster"], with_destroyed=True)
-    groups = {group.name: group for group in there}
+        groups = server_groups.standing(request)
     if all(_holds(change, groups.get(change["name"])) for change in request["changes"]):
         return _succeeded(request)
     return ABSENT

@@ -92,7 +92,7 @@ class ClusterWideStage(BaseStage):
     def _intend(self, step: StepView, config: ClusterWideConfig) -> Intent:
         region, cluster = config.region_names[0], config.cluster_name
         with cloud_errors():
-            groups = queries.live_cluster(config.account_name, region, cluster)
+            groups = queries.live_cluster(step.stage.actor, config.account_name, region, cluster)
         if not groups and not config.is_fine_without_cluster:
             raise StepFailed(f"There is no cluster {cluster} in {region} of {config.account_name}.", field="cluster")
         protected = deployed(step.stage, config.account_name, region)
@@ -110,7 +110,9 @@ class ClusterWideStage(BaseStage):
         if not names:
             return Succeeded()
         with cloud_errors():
-            there = queries.live_cluster(config.account_name, region, config.cluster_name, with_destroyed=True)
+            there = queries.live_cluster(
+                step.stage.actor, config.account_name, region, config.cluster_name, with_destroyed=True
+            )
         left = [awaited for group in there if group.name in names and (awaited := self.awaited(group))]
         if not left:
             return Succeeded()

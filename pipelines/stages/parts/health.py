@@ -87,7 +87,7 @@ def unhealthy(group: ServerGroup, names: tuple[str, ...] | None) -> str:
 
 def wait_for_up(step: StepView, config: ClusterConfig, name: str) -> Outcome:
     """Until enough instances of `name` are up. Writes capacitySnapshot, lastCapacityCheck and the sizes compared."""
-    group = server_group_or_none(config.account_name, config.region_names[0], name)
+    group = server_group_or_none(step.stage.actor, config.account_name, config.region_names[0], name)
     if group is None:
         if pace.waited(step) > pace.INVISIBLE:
             raise StepFailed(f"{name} was not to be seen for 10 minutes; it may exist.")

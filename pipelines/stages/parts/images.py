@@ -16,7 +16,7 @@ GLOBAL = "global"
 
 def chosen_image(stage: StageView, launch: Launch, region: str) -> str:
     """The id of the image named, else of the one supplied. Raises StepFailed when there is none."""
-    own = launch.image_id or _image_named(launch, region)
+    own = launch.image_id or _image_named(stage, launch, region)
     image = own or supplied_image(stage, region, launch.provider_key)
     if not image:
         message = (
@@ -27,11 +27,12 @@ def chosen_image(stage: StageView, launch: Launch, region: str) -> str:
     return image
 
 
-def _image_named(launch: Launch, region: str) -> str:
+def _image_named(stage: StageView, launch: Launch, region: str) -> str:
     """`amiName` is an image's name, or its id."""
     if not launch.ami_name:
         return ""
-    named = [image.id for image in queries.live_images(launch.account_name, region) if image.name == launch.ami_name]
+    there = queries.live_images(stage.actor, launch.account_name, region)
+    named = [image.id for image in there if image.name == launch.ami_name]
     return named[0] if named else launch.ami_name
 
 

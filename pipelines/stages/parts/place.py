@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from clusters import queries
 from clusters.core.values import ServerGroup
 from clusters.providers.base import NotFound
+from clusters.trust.permissions import Actor
 from pipelines.core.plan import Json, StepFailed
 from pipelines.stages.base import StageConfig, cloud_errors
 
@@ -90,21 +91,24 @@ class ClusterConfig(AccountConfig):
         return place
 
 
-def server_group_or_none(account: str, region: str, name: str) -> ServerGroup | None:
+def server_group_or_none(actor: Actor, account: str, region: str, name: str) -> ServerGroup | None:
     """None when it is gone or going."""
     with cloud_errors():
         try:
-            group = queries.live_server_group(account, region, name)
+            group = queries.live_server_group(actor, account, region, name)
         except NotFound:
             return None
     return None if group.is_being_destroyed else group
 
 
-def sole_account(config: AccountConfig) -> str:
-    """The account named, else the only one of the cloud named. Raises StepFailed when that does not say which."""
+def sole_account(actor: Actor, config: AccountConfig) -> str:
+    """The account named, else the only one of the cloud named that the actor may READ.
+
+    Raises StepFailed when that does not say which.
+    """
     if config.account_name:
         return config.account_name
-    accounts = queries.accounts_of(config.provider_key)
+    accounts = queries.accounts_of(actor, config.provider_key)
     if len(accounts) == 1:
         return accounts[0]
     cloud = config.provider_key or "any cloud"

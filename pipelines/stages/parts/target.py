@@ -88,7 +88,9 @@ def target_name(config: TargetConfig, stage: StageView) -> str:
 
 def target_group(config: TargetConfig, step: StepView) -> ServerGroup | None:
     """None when it is gone or going."""
-    return server_group_or_none(config.account_name, config.region_names[0], target_name(config, step.stage))
+    return server_group_or_none(
+        step.stage.actor, config.account_name, config.region_names[0], target_name(config, step.stage)
+    )
 
 
 def existing_target(config: TargetConfig, step: StepView) -> ServerGroup:

@@ -92,7 +92,7 @@ def test_an_upload_becomes_an_image(cloud: MemoryCloud, alice: Actor) -> None:
     bake = images.start_bake(intent, "t-1")
     assert images.start_bake(intent, "t-1").id == bake.id
     cloud.advance(2)
-    done = images.bake(ACCOUNT, REGION, bake.id)
+    done = images.bake(alice, ACCOUNT, REGION, bake.id)
     assert done.state is BakeState.COMPLETED
     assert done.image
     assert done.image.version == "1.0"

@@ -1,0 +1,66 @@
+"""Whoever may start a pipeline sees through it only the accounts they may READ."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+
+from clusters.models import Account, AccountPermission, Application, ApplicationPermission
+from clusters.trust.permissions import EXECUTE, READ, actor_of
+from tests.pipelines.stages.conftest import ACCOUNT, REGION, World
+
+PLACE = {"name": "Do", "credentials": ACCOUNT, "regions": [REGION], "cluster": "shop-test"}
+CLUSTER = {
+    "account": ACCOUNT,
+    "application": "shop",
+    "stack": "test",
+    "region": REGION,
+    "capacity": {"min": 1, "max": 1, "desired": 1},
+}
+READING = [
+    {**PLACE, "type": "findImage"},
+    {**PLACE, "type": "determineTargetServerGroup", "target": "current_asg_dynamic"},
+    {**PLACE, "type": "disableServerGroup", "serverGroupName": "shop-test-v001"},
+    {**PLACE, "type": "disableServerGroup", "serverGroupName": "shop-test-v001", "replacedBy": "shop-test-v002"},
+    {**PLACE, "type": "destroyServerGroup", "serverGroupName": "shop-test-v001", "skipDisableBeforeDestroy": True},
+    {**PLACE, "type": "resizeServerGroup", "serverGroupName": "shop-test-v001", "scaleNum": 1, "action": "scale_up"},
+    {**PLACE, "type": "shrinkCluster"},
+    {**PLACE, "type": "rollbackCluster"},
+    {**PLACE, "type": "bake", "package": "shop"},
+    {**PLACE, "type": "bake", "package": "shop", "credentials": "", "cloudProviderType": "memory"},
+    {"name": "Do", "type": "deploy", "clusters": [CLUSTER]},
+]
+
+
+@pytest.fixture
+def outsider(world: World) -> World:
+    """The same world seen by somebody with EXECUTE on the application and nothing on the account."""
+    starters = Group.objects.create(name="starters")
+    ApplicationPermission.objects.create(
+        application=Application.objects.get(name="shop"), role=starters, authorization=EXECUTE
+    )
+    eve = get_user_model().objects.create(username="eve")
+    eve.groups.add(starters)
+    world.group("shop-test-v001")
+    world.upload("shop", "1.0")
+    world.actor = actor_of(eve)
+    return world
+
+
+@pytest.mark.parametrize("stage", READING, ids=lambda stage: stage["type"])
+def test_a_stage_shows_nothing_of_an_account_its_starter_may_not_read(outsider: World, stage: dict):
+    calls = len(outsider.cloud.calls)
+    execution = outsider.run(stage)
+    assert execution.status == "TERMINAL", outsider.tree()
+    assert f"on account {ACCOUNT}" in execution.message or "there are 0 accounts" in execution.message
+    assert len(outsider.cloud.calls) == calls, "the cloud was asked"
+
+
+def test_read_on_the_account_is_enough_to_find_an_image(outsider: World):
+    AccountPermission.objects.create(
+        account=Account.objects.get(name=ACCOUNT), role=Group.objects.get(name="starters"), authorization=READ
+    )
+    assert outsider.run({**PLACE, "type": "findImage"}).status == "SUCCEEDED"
+    execution = outsider.run({**PLACE, "type": "disableServerGroup", "serverGroupName": "shop-test-v001"})
+    assert "eve lacks WRITE on account main." in execution.message
