@@ -22,6 +22,7 @@ from clusters.models import (
     OpLock,
     SecurityGroup,
     ServerGroup,
+    TrafficGuard,
 )
 from clusters.trust import audit
 from clusters.trust.permissions import actor_of
@@ -68,6 +69,11 @@ class ApplicationPermissionInline(admin.TabularInline):  # type: ignore[type-arg
     extra = 0
 
 
+class TrafficGuardInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = TrafficGuard
+    extra = 0
+
+
 class AccountPermissionInline(admin.TabularInline):  # type: ignore[type-arg]
     model = AccountPermission
     extra = 0
@@ -78,7 +84,7 @@ class ApplicationAdmin(AuditedAdmin):
     list_display = ["name", "owner_role", "owner_email", "created_at"]
     list_select_related = ["owner_role"]
     search_fields = ["name", "owner_email", "description"]
-    inlines = [ApplicationPermissionInline]
+    inlines = [ApplicationPermissionInline, TrafficGuardInline]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         return ["name", "version"] if obj else ["version"]

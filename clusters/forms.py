@@ -9,8 +9,9 @@ from django import forms
 from django.contrib.auth.models import Group
 
 from clusters.core import naming, values
+from clusters.core.guarding import Guard
 from clusters.core.values import InvalidValue
-from clusters.models import Account, Application, LoadBalancer, SecurityGroup
+from clusters.models import Account, Application, LoadBalancer, SecurityGroup, TrafficGuard
 from clusters.trust.permissions import Actor, Authorization
 
 _RULE = re.compile(r"(?P<cidr>\S+)\s+(?P<protocol>tcp|udp|all)\s+(?P<first>\d+)(?:-(?P<last>\d+))?")
@@ -46,13 +47,28 @@ class ApplicationSettingsForm(forms.Form):
     owner_email = forms.EmailField(required=False, label="E-mail of the owner")
     description = forms.CharField(required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 3}))
 
+    guards = forms.CharField(
+        required=False,
+        label="Traffic guards",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=(
+            "One a line: account region stack detail, with * for any and - for none, off at the end to suspend it."
+            " Nothing takes the last healthy, enabled server group of these clusters away."
+        ),
+    )
+
     def __init__(self, *args: Any, application: Application, **kwargs: Any) -> None:
         initial = {name: getattr(application, name) for name in ("version", "owner_email", "description")}
+        initial["guards"] = "\n".join(map(_guard_line, application.traffic_guards.all()))
         super().__init__(*args, **{"initial": initial} | kwargs)
+
+    def clean_guards(self) -> list[Guard]:
+        return [_guard(line.strip()) for line in self.cleaned_data["guards"].splitlines() if line.strip()]
 
     @property
     def values(self) -> dict[str, Any]:
-        return self.cleaned_data
+        given = self.cleaned_data
+        return given if "guards" in self.data else given | {"guards": None}
 
 
 class PermissionsForm(forms.Form):
@@ -205,6 +221,21 @@ def _roles_of(actor: Actor) -> list[tuple[str, str]]:
         return [(role, role) for role in sorted(actor.roles)]
     names = Group.objects.order_by("name").values_list("name", flat=True)
     return [("", "Administrators only"), *((name, name) for name in names)]
+
+
+def _guard(line: str) -> Guard:
+    words = line.split()
+    is_enabled = words[4:] != ["off"]
+    words = words if is_enabled else words[:4]
+    if len(words) != 4 or "-" in words[:2]:
+        raise forms.ValidationError(f"“{line}” does not read like prod eu-west-1 web * (account region stack detail).")
+    account, location, stack, detail = words
+    stack, detail = ("" if word == "-" else word for word in (stack, detail))
+    return Guard(account, location, stack, detail, is_enabled)
+
+
+def _guard_line(guard: TrafficGuard) -> str:
+    return str(guard) if guard.is_enabled else f"{guard} off"
 
 
 def _rule(line: str) -> values.Rule:

@@ -11,6 +11,7 @@ from clusters.models.name_reservation import NameReservation
 from clusters.models.op_lock import OpLock
 from clusters.models.security_group import SecurityGroup
 from clusters.models.server_group import ServerGroup
+from clusters.models.traffic_guard import TrafficGuard
 
 __all__ = [
     "Account",
@@ -27,4 +28,5 @@ __all__ = [
     "OpLock",
     "SecurityGroup",
     "ServerGroup",
+    "TrafficGuard",
 ]

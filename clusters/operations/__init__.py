@@ -8,6 +8,7 @@ load_balancers.py   upsert, delete
 security_groups.py  upsert, delete
 packages.py         upload
 locks.py            one change to a cluster at a time
+traffic_guards.py   no effect takes the last healthy, enabled server group of a guarded cluster away
 places.py           the account, region and permissions every provider write starts from
 
 A refused permission raises trust.permissions.Refused, what people typed wrong InvalidInput, what a pipeline holds wrong

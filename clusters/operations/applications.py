@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import asdict
 from typing import Any
 
 from django.contrib.auth.models import Group
@@ -10,7 +11,8 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from clusters.models import Application, ApplicationPermission, ServerGroup
+from clusters.core.guarding import Guard
+from clusters.models import Application, ApplicationPermission, ServerGroup, TrafficGuard
 from clusters.operations import Conflict, InvalidInput
 from clusters.trust import audit
 from clusters.trust.permissions import WRITE, Actor, Authorization, Refused, require
@@ -57,8 +59,10 @@ def update(
     description: str,
     owner_role: str | None = None,
     grants: Grants | None = None,
+    guards: Collection[Guard] | None = None,
 ) -> Application:
-    """`version` is the one the change was made on. None leaves owner and grants; only owners may change these.
+    """`version` is the one the change was made on. None leaves owner, grants and traffic guards as they are; owner and
+    grants are changed by owners only.
 
     Raises Refused, InvalidInput, Conflict when somebody else changed it meanwhile.
     """
@@ -75,6 +79,8 @@ def update(
         if grants is not None:
             application.permissions.all().delete()
             _grant(application, grants)
+        if guards is not None:
+            _guard(application, guards)
         audit.record(
             actor, "application.update", application, before, _picture(application), application=application.name
         )
@@ -145,6 +151,15 @@ def _grant(application: Application, grants: Grants) -> None:
     )
 
 
+def _guard(application: Application, guards: Collection[Guard]) -> None:
+    """The last word on the same clusters counts."""
+    application.traffic_guards.all().delete()
+    by_place = {(guard.account, guard.location, guard.stack, guard.detail): guard for guard in guards}
+    TrafficGuard.objects.bulk_create(
+        TrafficGuard(application=application, **asdict(guard)) for guard in sorted(by_place.values())
+    )
+
+
 def _picture(application: Application) -> dict[str, Any]:
     """What the audit tells of it."""
     grants = application.permissions.values_list("role__name", "authorization").order_by("role__name", "authorization")
@@ -154,4 +169,5 @@ def _picture(application: Application) -> dict[str, Any]:
         "description": application.description,
         "version": application.version,
         "grants": [list(grant) for grant in grants],
+        "traffic_guards": [guard.value.as_json() for guard in application.traffic_guards.all()],
     }

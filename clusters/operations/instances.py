@@ -6,7 +6,7 @@ from typing import Any
 
 from clusters import queries
 from clusters.models import Instance
-from clusters.operations import server_groups
+from clusters.operations import server_groups, traffic_guards
 from clusters.operations.places import require_execute, writable
 from clusters.providers.base import NotFound
 from clusters.trust import audit
@@ -16,14 +16,15 @@ Json = dict[str, Any]
 
 
 def intend_terminate(actor: Actor, account: str, region: str, instance_id: str, *, execution_id: str = "") -> Json:
-    """Raises Refused; NotFound for an instance that the inventory does not know."""
-    writable(actor, account, region)
+    """Raises Refused, Guarded; NotFound for an instance that the inventory does not know."""
+    place = writable(actor, account, region)
     rows = Instance.objects.select_related("server_group")
     instance = rows.filter(account_id=account, region=region, instance_id=instance_id).first()
     if instance is None:
         raise NotFound(f"instance {instance_id} does not exist")
     group = instance.server_group
     require_execute(actor, group.application)
+    traffic_guards.check(place, group.cluster, f"terminate {instance_id}", instances={instance_id})
     audit.record(
         actor,
         "instance.terminate",

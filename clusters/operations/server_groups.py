@@ -10,13 +10,14 @@ Each change likewise: intend_change, then change, which may be repeated. Intents
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from typing import Any
 
 from clusters import inventory, queries
 from clusters.core import naming, values
 from clusters.core.values import Capacity, InvalidValue
-from clusters.operations import names
+from clusters.operations import names, traffic_guards
 from clusters.operations.places import Place, require_execute, writable
 from clusters.providers.base import TOKEN_TAG, Conflict, NotFound
 from clusters.trust import audit
@@ -103,11 +104,13 @@ def intend_change(
     capacity: Capacity | None = None,
     *,
     processes: frozenset[str] = frozenset(),
+    along_with: Collection[str] = (),
     execution_id: str = "",
 ) -> Json:
     """`kind` is one of KINDS; resize takes an absolute `capacity`, suspend and resume take `processes`.
 
-    Raises Refused; NotFound or Conflict when the server group is gone or going (fine for disable and destroy).
+    `along_with` names server groups that lose their traffic by the same effect, for the traffic guard.
+    Raises Refused, Guarded; NotFound or Conflict when the server group is gone or going (fine for disable and destroy).
     """
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is not a change to a server group")
@@ -116,6 +119,9 @@ def intend_change(
     application = moniker.app if moniker else ""
     require_execute(actor, application)
     before = _before(place, kind, name)
+    if takes_traffic_away(kind, capacity):
+        verb = "resize to no instances" if kind == "resize" else kind
+        traffic_guards.check(place, queries.cluster_of(name), f"{verb} {name}", groups={name, *along_with})
     intent: Json = {
         "kind": kind,
         "account": account,
@@ -129,6 +135,11 @@ def intend_change(
     change = {"capacity": intent["capacity"], "processes": intent["processes"]}
     _record(actor, intent, execution_id, before=before, after=change)
     return intent
+
+
+def takes_traffic_away(kind: str, capacity: Capacity | None) -> bool:
+    """Whether no instance of the server group takes traffic after the change."""
+    return kind in ("disable", "destroy") or (kind == "resize" and capacity is not None and capacity.desired == 0)
 
 
 def change(intent: Json) -> None:

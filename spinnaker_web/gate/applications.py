@@ -26,7 +26,8 @@ def version(request: Request) -> dict[str, str]:
 
 @router.get("/applications")
 def applications(request: Request) -> list[Any]:
-    return [shapes.application(one) for one in Application.objects.visible_to(request.actor)]
+    visible_ones = Application.objects.visible_to(request.actor).prefetch_related("traffic_guards")
+    return [shapes.application(one) for one in visible_ones]
 
 
 @router.get("/applications/{app}")

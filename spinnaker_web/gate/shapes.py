@@ -33,7 +33,14 @@ def epoch_ms(at: datetime | None) -> int | None:
 
 
 def application(one: Application) -> Json:
-    return {"name": one.name.lower(), "email": one.owner_email, "description": one.description}
+    """`one` with its traffic guards prefetched."""
+    guards = [guard.value.as_json() for guard in one.traffic_guards.all()]
+    return {
+        "name": one.name.lower(),
+        "email": one.owner_email,
+        "description": one.description,
+        "trafficGuards": guards,
+    }
 
 
 def pipeline_config(one: Pipeline) -> Json:

@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from clusters import forms, inventory
 from clusters.core import values
+from clusters.core.guarding import Guard
 from clusters.models import Account, Application, LoadBalancer, SecurityGroup
 from clusters.operations import applications, load_balancers, packages, security_groups
 from clusters.trust.permissions import Actor, Authorization
@@ -120,3 +121,19 @@ def test_an_upload_is_read(account: Account, alice: Actor) -> None:
     form = forms.PackageForm({"account": "main", "name": "shop", "version": "1.0"}, {"archive": archive}, actor=alice)
     assert form.is_valid()
     assert packages.put(alice, **form.cleaned_data | {"archive": io.BytesIO(archive.read())}).size > 0
+
+
+def test_traffic_guards_are_written_one_a_line(alice: Actor, shop: Application) -> None:
+    typed = {"version": 1, "guards": "prod eu-west-1 web *\n\n * * - - off "}
+    form = forms.ApplicationSettingsForm(typed, application=shop)
+    assert form.is_valid(), form.errors
+    assert form.values["guards"] == [Guard("prod", "eu-west-1", "web", "*"), Guard("*", "*", is_enabled=False)]
+    applications.update(alice, shop, **form.values)
+    again = shown(forms.ApplicationSettingsForm(application=shop))
+    assert again["guards"].splitlines() == ["* * - - off", "prod eu-west-1 web *"]
+    for line in ("prod eu-west-1 web", "prod eu-west-1 web * on", "- * web *"):
+        wrong = forms.ApplicationSettingsForm({"version": 1, "guards": line}, application=shop)
+        assert f"“{line}” does not read like" in str(wrong.errors["guards"])
+    untouched = forms.ApplicationSettingsForm({"version": 1}, application=shop)
+    assert untouched.is_valid()
+    assert untouched.values["guards"] is None

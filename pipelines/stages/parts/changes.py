@@ -6,7 +6,7 @@ context counts what is done: after a crash in the middle the rest follows, and a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +59,9 @@ def intend_changes(
     """All in one cluster, which must be named where there may be no changes. `context` and `outputs` follow success."""
     account, region = config.account_name, config.region_names[0]
     cluster = cluster or queries.cluster_of(changes[0].name)
+    losing = {change.name for change in changes if server_groups.takes_traffic_away(change.kind, change.capacity)}
     with cloud_errors():
-        intents = [_intend(step, account, region, change) for change in changes]
+        intents = [_intend(step, account, region, change, losing) for change in changes]
     request = {
         "account": account,
         "region": region,
@@ -74,7 +75,7 @@ def intend_changes(
     return Intent(request, summary, server_groups.cluster_key(account, region, cluster))
 
 
-def _intend(step: StepView, account: str, region: str, change: Change) -> Json:
+def _intend(step: StepView, account: str, region: str, change: Change, losing: Collection[str]) -> Json:
     return server_groups.intend_change(
         step.stage.actor,
         change.kind,
@@ -83,6 +84,7 @@ def _intend(step: StepView, account: str, region: str, change: Change) -> Json:
         change.name,
         change.capacity,
         processes=change.processes,
+        along_with=losing,
         execution_id=step.stage.execution_id,
     )
 

@@ -31,7 +31,7 @@ PAGES = {
     "/apps/shop/firewalls/prod/eu-west-1/shop-prod/delete": 12,
     "/apps/shop/firewalls/new": 12,
     "/apps/shop/images": 12,
-    "/apps/shop/settings": 12,
+    "/apps/shop/settings": 13,
 }
 FOR_EVERYBODY = ("/apps", "/apps/new")
 FOR_WRITERS = ("/resize", "/destroy", "/edit", "/delete", "/load-balancers/new", "/firewalls/new")

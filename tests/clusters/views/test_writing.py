@@ -28,11 +28,15 @@ def test_an_application_is_created_changed_and_deleted(ana: Client) -> None:
     assert made.headers["Location"] == "/apps/books/clusters"
     settings = {"version": 1, "owner_email": "new@example.org", "description": "sells"}
     assert ana.post("/apps/books/settings/attributes", settings).status_code == 302
+    assert "* eu-west-1 web *" not in ana.get("/apps/books/settings").text
+    guarded = settings | {"version": 2, "guards": "* eu-west-1 web *"}
+    assert ana.post("/apps/books/settings/attributes", guarded).status_code == 302
+    assert "* eu-west-1 web *" in ana.get("/apps/books/settings").text
     stale = ana.post("/apps/books/settings/attributes", settings)
     assert stale.status_code == 422
     assert "Somebody else changed this application" in stale.text
     role = Group.objects.get(name="readers").pk
-    rights = {"version": 2, "owner_role": "storefront", f"role_{role}": ["READ", "EXECUTE"]}
+    rights = {"version": 3, "owner_role": "storefront", f"role_{role}": ["READ", "EXECUTE"]}
     assert ana.post("/apps/books/settings/permissions", rights).status_code == 302
     assert Application.objects.get(name="books").permissions.count() == 2
     assert ana.post("/apps/books/settings/delete", {"name": "book"}).status_code == 422

@@ -50,6 +50,14 @@ def test_nobody_comes_without_a_token(db, call, method, path):
     assert call(None, method, path).status_code == 401
 
 
+def test_an_application_shows_its_traffic_guards(call, bob, release):
+    release.application.traffic_guards.create(account="prod", stack="web", is_enabled=False)
+    attributes = call(bob, "GET", "/applications/shop").json()["attributes"]
+    guard = {"account": "prod", "location": "*", "stack": "web", "detail": "", "enabled": False}
+    assert attributes["trafficGuards"] == [guard]
+    assert call(bob, "GET", "/applications").json()[0] == attributes
+
+
 def test_a_session_alone_changes_nothing(alice, release):
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice)
