@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from clusters import queries
-from clusters.core import guarding, naming
+from clusters.core import guarding, naming, selection
 from clusters.core.naming import Moniker
 from clusters.models import TrafficGuard
 from clusters.operations.places import Place
@@ -29,7 +29,8 @@ def check(
     name = naming.parse(cluster)
     if name is None or not is_guarded(place.account, place.region, name):
         return
-    there = queries.live_cluster(place.account, place.region, cluster)
+    every = place.provider.server_groups.list(place.account, place.region)
+    there = selection.newest_first([group for group in every if queries.cluster_of(group.name) == cluster])
     lost = guarding.carrying(there, groups, instances)
     if not lost or guarding.up_without(there, groups, instances):
         return
