@@ -39,6 +39,8 @@ class Admission:
     pipeline: Pipeline | None = None
     trigger: Json = field(default_factory=dict)
     dedupe_key: str | None = None
+    #: Id of the stage that starts it.
+    parent_stage: str | None = None
 
 
 def engine_now() -> datetime:
@@ -64,6 +66,7 @@ def admit(admission: Admission) -> tuple[Execution, bool]:
         dedupe_key=admission.dedupe_key,
         acting_user_id=admission.actor.user_id,
         started_by=admission.actor.username,
+        parent_stage=uuid.UUID(admission.parent_stage) if admission.parent_stage else None,
         last_seq=1,
     )
     if not _insert(execution):

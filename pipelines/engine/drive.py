@@ -11,7 +11,7 @@ from django.db import transaction
 
 from pipelines.core.decide import Performed, decide, write_intent
 from pipelines.core.draft import Decision
-from pipelines.core.plan import Intent, Outcome
+from pipelines.core.plan import Intent, Outcome, Running
 from pipelines.engine import outbox, steps, store
 from pipelines.engine.lease import HEARTBEAT, Lease, Stale, claim
 from pipelines.stages import find as find_type
@@ -57,11 +57,19 @@ def _drive(lease: Lease) -> None:
             loaded, decision, outcome = _write(lease, decision)
         except store.Overtaken:
             loaded = store.load(lease)
+            performed = _still_holds(loaded, performed)
             continue
         news.tell(loaded, decision)
         if decision.perform is None:
             return
         performed = Performed(decision.perform, outcome or _perform(lease, loaded, decision))
+
+
+def _still_holds(loaded: store.Loaded, performed: Performed | None) -> Performed | None:
+    """None for a look that found nothing yet: what was said meanwhile may be what it looked for."""
+    if performed is None or not isinstance(performed.outcome, Running):
+        return performed
+    return None if loaded.snapshot.steps[performed.step_id].kind == "observe" else performed
 
 
 class _News:

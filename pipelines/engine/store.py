@@ -25,9 +25,11 @@ from pipelines.core.draft import Decision
 from pipelines.core.plan import Judgment
 from pipelines.core.snapshot import Execution, Phase, Snapshot, Stage, Step, StepStatus
 from pipelines.core.status import Status
-from pipelines.engine import outbox
+from pipelines.engine import kin, outbox
 from pipelines.engine.lease import Lease, Stale, lease_seconds
 from pipelines.models.ids import to_ulid
+
+CANCELED = Status.CANCELED
 
 
 class Overtaken(Exception):
@@ -250,8 +252,8 @@ def apply(lease: Lease, decision: Decision) -> Loaded:
     Raises Overtaken when somebody signalled since the snapshot was loaded, Stale when the lease is lost; nothing is
     written then.
     """
-    ended = _ended_effects(decision)
-    if not ended:
+    ended, called_off = _ended_effects(decision), _called_off(decision)
+    if not (ended or called_off or _ends_a_child(decision)):
         return _write(lease, decision)
     with transaction.atomic():
         loaded = _write(lease, decision)
@@ -259,7 +261,21 @@ def apply(lease: Lease, decision: Decision) -> Loaded:
             locks.release(step.lock, step.token)
             account, region, _ = step.lock.split(":", 2)
             outbox.promise_refresh(step.token, account, region)
+        if called_off:
+            kin.cancel(called_off, decision.after.execution)
+        if _ends_a_child(decision):
+            kin.tell_parent(lease.execution_id)
     return loaded
+
+
+def _called_off(decision: Decision) -> list[str]:
+    """Stages that this decision cancels: what they started is called off with them."""
+    return [stage_id for stage_id in decision.changed_stages if decision.after.stages[stage_id].status is CANCELED]
+
+
+def _ends_a_child(decision: Decision) -> bool:
+    execution = decision.after.execution
+    return execution.status.is_complete and "parentPipelineStageId" in execution.trigger
 
 
 def _ended_effects(decision: Decision) -> list[Step]:

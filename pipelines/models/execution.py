@@ -34,6 +34,8 @@ class Execution(models.Model):
     dedupe_key = models.CharField(max_length=200, null=True, unique=True)
     acting_user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     started_by = models.CharField(max_length=150)
+    #: The stage that started it (its id), of the same or another application's execution.
+    parent_stage = models.UUIDField(null=True)
 
     status = models.CharField(max_length=20, choices=STATUS_CHOICES, default=Status.NOT_STARTED)
     attempt = models.PositiveIntegerField(default=1)
@@ -65,6 +67,9 @@ class Execution(models.Model):
             models.Index(fields=["application", "-created_at"], name="execution_by_application"),
             models.Index(fields=["pipeline", "-number"], name="execution_by_pipeline"),
             models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="execution_due"),
+            models.Index(
+                fields=["parent_stage"], condition=models.Q(parent_stage__isnull=False), name="execution_by_parent"
+            ),
             models.Index(
                 fields=["lease_until"], condition=models.Q(lease_until__isnull=False), name="execution_leased"
             ),

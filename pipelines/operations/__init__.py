@@ -1,6 +1,6 @@
 """What people and triggers ask for: permission, validation, audit, then the engine. UI, API and triggers call the same.
 
-executions.py  start, cancel, restart a stage, judge, skip a wait, try again, run a task
+executions.py  start, also from a stage, cancel, restart a stage, judge, skip a wait, try again, run a task
 documents.py   save, import, switch on and off, delete a pipeline
 errors.py      InvalidInput: what was given is wrong; Conflict: not to the thing as it stands
 
@@ -23,6 +23,7 @@ from pipelines.operations.executions import (
     run_task,
     skip_wait,
     start,
+    start_from_stage,
     try_again,
 )
 
@@ -41,5 +42,6 @@ __all__ = [
     "set_disabled",
     "skip_wait",
     "start",
+    "start_from_stage",
     "try_again",
 ]

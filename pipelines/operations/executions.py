@@ -13,7 +13,7 @@ from clusters.trust.permissions import EXECUTE, Actor, Refused, allows, require
 from pipelines.core import judging
 from pipelines.core import parameters as parameter_rules
 from pipelines.core.definition import Problem, read
-from pipelines.core.plan import Json
+from pipelines.core.plan import Json, StepFailed
 from pipelines.engine import admit, speak
 from pipelines.models import Execution, Judgment, Pipeline, Stage
 from pipelines.operations.errors import Conflict, InvalidInput
@@ -31,8 +31,12 @@ def start(
     note: str = "",
     trigger: Json | None = None,
     dedupe_key: str | None = None,
+    parent_stage: str | None = None,
 ) -> Execution:
-    """A new execution of the pipeline as it is saved now; the same `dedupe_key` gives the same execution."""
+    """A new execution of the pipeline as it is saved now; the same `dedupe_key` gives the same execution.
+
+    `parent_stage` is the id of the stage that waits for it.
+    """
     require(actor, EXECUTE, pipeline.application)
     if pipeline.is_disabled:
         raise Conflict(f"{pipeline} is disabled.")
@@ -52,11 +56,35 @@ def start(
         pipeline=pipeline,
         trigger=told,
         dedupe_key=dedupe_key,
+        parent_stage=parent_stage,
     )
     execution, is_new = admit.admit(wish)
     if is_new:
         _audit(actor, "start", execution, after={"parameters": values, "note": note})
     return execution
+
+
+def start_from_stage(
+    actor: Actor,
+    pipeline: Pipeline,
+    *,
+    parameters: Mapping[str, Any],
+    trigger: Json,
+    dedupe_key: str,
+    parent_stage: str,
+) -> Execution:
+    """The same for a stage (pipelines.stages.parts.runs): what a person would be told it fails with."""
+    try:
+        return start(
+            actor,
+            pipeline,
+            parameters=parameters,
+            trigger=trigger,
+            dedupe_key=dedupe_key,
+            parent_stage=parent_stage,
+        )
+    except (Conflict, InvalidInput) as error:
+        raise StepFailed(f"{pipeline} was not started: {error}") from error
 
 
 @transaction.atomic

@@ -16,6 +16,7 @@ from pipelines.stages.disable_server_group import DisableServerGroup
 from pipelines.stages.enable_server_group import EnableServerGroup
 from pipelines.stages.find_image import FindImage
 from pipelines.stages.manual_judgment import ManualJudgment
+from pipelines.stages.pipeline import Pipeline
 from pipelines.stages.resize_server_group import ResizeServerGroup
 from pipelines.stages.rollback_cluster import RollbackCluster
 from pipelines.stages.rollback_server_group import RollbackServerGroup
@@ -34,6 +35,7 @@ STAGE_TYPES: dict[str, StageType] = {
     "enableServerGroup": EnableServerGroup(),
     "findImage": FindImage(),
     "manualJudgment": ManualJudgment(),
+    "pipeline": Pipeline(),
     "resizeServerGroup": ResizeServerGroup(),
     "rollbackCluster": RollbackCluster(),
     "rollbackServerGroup": RollbackServerGroup(),

@@ -8,5 +8,6 @@ target.py        a stage about one server group per region, named or found by it
 cluster_wide.py  a stage about all server groups of a cluster but the few to keep
 launch.py        the cluster map of a deployment
 images.py        which image a deployment launches, and which regions need one
+runs.py          executions that a stage starts: the door to them, and how they stand
 baking.py        the fields of a bake, and which package in which version it means
 """

@@ -37,7 +37,10 @@ def _image_named(stage: StageView, launch: Launch, region: str) -> str:
 
 
 def supplied_image(stage: StageView, region: str, provider: str = "") -> str | None:
-    """The image's id: of the nearest stage with `ami` or `amiDetails`, else of any with `deploymentDetails`."""
+    """The image's id: of the nearest stage with `ami` or `amiDetails`, else of any with `deploymentDetails`.
+
+    The stages of the pipeline that started this one come last.
+    """
     for details in (*_named(stage), *_listed(stage)):
         if _fits(details, region, provider) and (image := details.get("imageId") or details.get("ami")):
             return str(image)
@@ -56,6 +59,8 @@ def _listed(stage: StageView) -> Iterator[Details]:
     yield from stage.context.get("deploymentDetails") or ()
     for ancestor in stage.ancestors:
         yield from ancestor.outputs.get("deploymentDetails") or ancestor.context.get("deploymentDetails") or ()
+    for earlier in (stage.trigger.get("parentExecution") or {}).get("stages") or ():
+        yield from (earlier.get("outputs") or {}).get("deploymentDetails") or ()
 
 
 def _fits(details: Details, region: str, provider: str) -> bool:

@@ -16,6 +16,11 @@ BAKE = HOUR
 CLUSTER_WAIT = 30 * MINUTE
 HEALTH_WAIT = 2 * HOUR
 INVISIBLE = 10 * MINUTE
+SCALING_WAIT = 20 * MINUTE
+MONITOR_WAIT = 12 * HOUR
+
+#: Between looks at something whose end wakes the step anyhow.
+MONITOR_PAUSE = 15.0
 
 FASTEST = 0.5
 SLOWEST = 10.0
