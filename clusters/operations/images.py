@@ -7,7 +7,7 @@ from typing import Any
 
 from clusters import queries
 from clusters.core import values
-from clusters.operations.places import writable
+from clusters.operations.places import still_writable, writable
 from clusters.trust import audit
 from clusters.trust.permissions import Actor
 
@@ -23,9 +23,9 @@ def intend_bake(actor: Actor, account: str, request: values.BakeRequest, *, exec
     return intent
 
 
-def start_bake(intent: Json, token: str) -> values.Bake:
-    """Idempotent by the token, so it also finds a bake that was started before a crash. Raises ProviderError."""
-    images = queries.provider_named(intent["account"]).images
+def start_bake(actor: Actor, intent: Json, token: str) -> values.Bake:
+    """Idempotent by the token: also finds a bake started before a crash. Raises Refused, ProviderError."""
+    images = still_writable(actor, intent).provider.images
     return images.start_bake(intent["account"], values.BakeRequest(**intent["request"]), token)
 
 

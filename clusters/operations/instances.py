@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from clusters import queries
 from clusters.models import Instance
 from clusters.operations import server_groups, traffic_guards
-from clusters.operations.places import require_execute, writable
+from clusters.operations.places import require_execute, still_writable, writable
 from clusters.providers.base import NotFound
 from clusters.trust import audit
 from clusters.trust.permissions import Actor
@@ -44,8 +43,8 @@ def intend_terminate(actor: Actor, account: str, region: str, instance_id: str, 
     }
 
 
-def terminate(intent: Json) -> None:
-    """One that is gone already is fine. Raises ProviderError."""
-    provider = queries.provider_named(intent["account"])
+def terminate(actor: Actor, intent: Json) -> None:
+    """One that is gone already is fine. Raises Refused, ProviderError."""
+    provider = still_writable(actor, intent).provider
     provider.instances.terminate(intent["account"], intent["region"], intent["instance_id"])
     server_groups.refresh_row(intent)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from clusters import queries
 from clusters.core import naming
@@ -26,6 +28,17 @@ def writable(actor: Actor, account: str, region: str) -> Place:
     if region not in row.regions:
         raise InvalidValue("region", f"{region!r} is not a region of account {account}")
     return Place(account, region, queries.provider_of(row))
+
+
+def still_writable(actor: Actor, intent: Mapping[str, Any]) -> Place:
+    """The place of an intent written down earlier, asked again right before the call: rights may have gone meanwhile.
+
+    An intent without an application needs the account alone. Raises Refused, InvalidValue.
+    """
+    place = writable(actor, intent["account"], intent["region"])
+    if "application" in intent:
+        require_execute(actor, intent["application"])
+    return place
 
 
 def require_execute_on_owner(actor: Actor, name: str) -> None:

@@ -1,10 +1,11 @@
 """What a step of an execution does to a server group, in a pattern that survives a crash.
 
     intent = intend_create(actor, …, token=token)     # in the transaction that writes the intent down
-    create(intent, token)                             # after its commit, in no transaction
+    create(actor, intent, token)                      # after its commit, in no transaction
     find_created(intent, token)                       # after a crash between the two
 
-Each change likewise: intend_change, then change, which may be repeated. Intents are JSON.
+Each change likewise: intend_change, then change, which may be repeated. Intents are JSON. Rights are asked for twice,
+when the intent is written down and right before the call: an effect may be tried for a long while.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from clusters import inventory, queries
 from clusters.core import naming, values
 from clusters.core.values import Capacity, InvalidValue
 from clusters.operations import names, traffic_guards
-from clusters.operations.places import Place, require_execute, writable
+from clusters.operations.places import Place, require_execute, still_writable, writable
 from clusters.providers.base import TOKEN_TAG, Conflict, NotFound
 from clusters.trust import audit
 from clusters.trust.permissions import Actor
@@ -76,9 +77,9 @@ def intend_create(
     return intent
 
 
-def create(intent: Json, token: str) -> values.ServerGroup:
-    """Idempotent by the token. Raises ProviderError."""
-    provider = queries.provider_named(intent["account"])
+def create(actor: Actor, intent: Json, token: str) -> values.ServerGroup:
+    """Idempotent by the token. Raises Refused, ProviderError."""
+    provider = still_writable(actor, intent).provider
     group = provider.server_groups.create(intent["account"], _request(intent["request"]), token)
     refresh_row(intent)
     return group
@@ -142,9 +143,9 @@ def takes_traffic_away(kind: str, capacity: Capacity | None) -> bool:
     return kind in ("disable", "destroy") or (kind == "resize" and capacity is not None and capacity.desired == 0)
 
 
-def change(intent: Json) -> None:
-    """Do it; again is harmless. Raises ProviderError."""
-    groups = queries.provider_named(intent["account"]).server_groups
+def change(actor: Actor, intent: Json) -> None:
+    """Do it; again is harmless. Raises Refused, ProviderError."""
+    groups = still_writable(actor, intent).provider.server_groups
     target = intent["account"], intent["region"], intent["name"]
     try:
         match intent["kind"]:

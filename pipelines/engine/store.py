@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -80,7 +80,7 @@ def load(lease: Lease) -> Loaded:
         status=Status(row[1]),
         attempt=row[2],
         signal=row[3],
-        actor=SimpleLazyObject(partial(acting, row[11], row[4])),  # most stages never ask
+        actor=_actor(row[11], row[4]),
         trigger=_json(row[5]),
         is_cancel_requested=row[6],
         started_at=row[7],
@@ -88,6 +88,12 @@ def load(lease: Lease) -> Loaded:
         message=row[9],
     )
     return Loaded(Snapshot(execution, stages, steps), row[12])
+
+
+def _actor(user_id: int | None, username: str) -> Any:
+    """Asked for only when needed, as most stages never do; made anew with each write, or a drive would go on for a
+    minute with roles that are long gone."""
+    return SimpleLazyObject(partial(acting, user_id, username))
 
 
 def acting(user_id: int | None, username: str) -> Actor:
@@ -219,7 +225,7 @@ WITH e AS (
     due_at = %(due_at)s, crashes = 0, last_seq = last_seq + %(events_count)s,
     lease_until = CASE WHEN %(release)s THEN NULL ELSE engine_now() + %(lease)s * interval '1 second' END
   WHERE id = %(id)s AND lease_epoch = %(epoch)s AND signal = %(signal)s AND lease_until IS NOT NULL
-  RETURNING id, last_seq - %(events_count)s AS seq, engine_now() AS now
+  RETURNING id, last_seq - %(events_count)s AS seq, engine_now() AS now, acting_user_id, started_by
 ), changed_stages AS (
   UPDATE pipelines_stage s SET {_set(_STAGE_CHANGES)}
   FROM jsonb_to_recordset(%(changed_stages)s) AS r(id uuid, {_typed(_STAGE_CHANGES)})
@@ -239,7 +245,7 @@ WITH e AS (
   SELECT e.id, e.seq + r.n, e.now, %(epoch)s, r.kind, r.status, r.ref, r.attempt, r.step, r.message, ''
   FROM e, jsonb_to_recordset(%(events)s) AS r({_typed(_EVENT_COLUMNS)})
 )
-SELECT now, seq FROM e
+SELECT now, acting_user_id, started_by FROM e
 """  # noqa: S608 # nosec B608
 
 
@@ -316,7 +322,8 @@ def _write(lease: Lease, decision: Decision) -> Loaded:
             holder = cursor.fetchone()
             raise Overtaken if holder and holder[0] == lease.epoch else Stale(str(lease.execution_id))
     lease.sent_at = sent_at
-    return Loaded(after, row[0])
+    now, user_id, username = row
+    return Loaded(replace(after, execution=replace(execution, actor=_actor(user_id, username))), now)
 
 
 def _rows(items: Mapping[str, Any], ids: Iterable[str], columns: Iterable[str]) -> str:

@@ -60,7 +60,7 @@ def _intend(step: StepView, config: BakeConfig) -> Intent:
 def _start(intent: Intent, step: StepView) -> Outcome:
     request = intent.request
     with cloud_errors():
-        bake = images.start_bake(request["bake"], step.token)
+        bake = images.start_bake(step.stage.actor, request["bake"], step.token)
     facts = {
         "account": request["account"],
         "bakePackageName": request["package"],

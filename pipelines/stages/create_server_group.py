@@ -105,7 +105,7 @@ def _capacity(step: StepView, config: Config, region: str) -> Capacity:
 
 def _create(intent: Intent, step: StepView) -> Outcome:
     with cloud_errors(f"{intent.request['create']['name']} may exist."):
-        return _created(intent, server_groups.create(intent.request["create"], step.token))
+        return _created(intent, server_groups.create(step.stage.actor, intent.request["create"], step.token))
 
 
 def _find(intent: Intent, step: StepView) -> Outcome | Absent:

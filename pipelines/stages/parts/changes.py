@@ -94,7 +94,7 @@ def _perform(intent: Intent, step: StepView) -> Outcome:
     done = step.stage.context.get(COUNT, 0)
     if done < len(changes):
         with cloud_errors(_standing(changes, done)):
-            server_groups.change(changes[done])
+            server_groups.change(step.stage.actor, changes[done])
         done += 1
     if done < len(changes):
         return Running(_told(changes[done:], "to be "), again_in=0, context={COUNT: done})

@@ -89,8 +89,8 @@ def test_an_upload_becomes_an_image(cloud: MemoryCloud, alice: Actor) -> None:
     assert AuditEntry.objects.get().after["sha256"] == package.sha256
     intent = images.intend_bake(alice, ACCOUNT, values.BakeRequest(REGION, "shop", "1.0"))
     intent = json.loads(json.dumps(intent))
-    bake = images.start_bake(intent, "t-1")
-    assert images.start_bake(intent, "t-1").id == bake.id
+    bake = images.start_bake(alice, intent, "t-1")
+    assert images.start_bake(alice, intent, "t-1").id == bake.id
     cloud.advance(2)
     done = images.bake(alice, ACCOUNT, REGION, bake.id)
     assert done.state is BakeState.COMPLETED
@@ -101,7 +101,7 @@ def test_an_upload_becomes_an_image(cloud: MemoryCloud, alice: Actor) -> None:
 def test_a_bake_of_what_is_not_there_is_the_providers_word(alice: Actor) -> None:
     intent = images.intend_bake(alice, ACCOUNT, values.BakeRequest(REGION, "shop", "9.9"))
     with pytest.raises(InvalidRequest):
-        images.start_bake(intent, "t")
+        images.start_bake(alice, intent, "t")
     with pytest.raises(InvalidValue, match="region"):
         images.intend_bake(alice, ACCOUNT, values.BakeRequest("mars", "shop", "9.9"))
 
@@ -111,8 +111,8 @@ def test_an_instance_is_terminated_and_replaced(cloud: MemoryCloud, alice: Actor
     launched(cloud, image)
     victim = Instance.objects.get().instance_id
     intent = instances.intend_terminate(alice, ACCOUNT, REGION, victim)
-    instances.terminate(intent)
-    instances.terminate(intent)
+    instances.terminate(alice, intent)
+    instances.terminate(alice, intent)
     assert not Instance.objects.exists()
     cloud.advance(2)
     inventory.refresh(ACCOUNT, REGION)

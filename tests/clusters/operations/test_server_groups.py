@@ -37,10 +37,10 @@ def test_a_create_is_intended_done_and_found_again(cloud: MemoryCloud, alice: Ac
     intent = intend(alice, image, environment={"MODE": "test"}, tags={"team": "a"})
     assert (intent["name"], intent["cluster"]) == ("shop-web-v000", "shop-web")
     assert server_groups.find_created(intent, "t-1") is None
-    group = server_groups.create(intent, "t-1")
+    group = server_groups.create(alice, intent, "t-1")
     assert (group.name, group.capacity, group.tags["team"]) == ("shop-web-v000", Capacity(0, 2, 2), "a")
     assert group.tags[server_groups.ACTOR_TAG] == "alice"
-    assert server_groups.find_created(intent, "t-1") == group == server_groups.create(intent, "t-1")
+    assert server_groups.find_created(intent, "t-1") == group == server_groups.create(alice, intent, "t-1")
     assert server_groups.find_created(intent, "t-2") is None
     assert ServerGroup.objects.get().name == "shop-web-v000"
     entry = AuditEntry.objects.get()
@@ -53,7 +53,7 @@ def test_a_create_that_was_done_although_it_failed_is_found(
     intent = intend(alice, image)
     cloud.fail("server_groups.create", Unavailable("connection lost"), after_doing=True)
     with pytest.raises(Unavailable):
-        server_groups.create(intent, "t-1")
+        server_groups.create(alice, intent, "t-1")
     found = server_groups.find_created(intent, "t-1")
     assert found
     assert found.name == intent["name"]
@@ -137,7 +137,7 @@ def test_deploying_needs_the_account_and_the_application(
 @pytest.fixture
 def running(cloud: MemoryCloud, alice: Actor, image: values.Image) -> str:
     intent = intend(alice, image)
-    server_groups.create(intent, "t-1")
+    server_groups.create(alice, intent, "t-1")
     cloud.advance(2)
     inventory.refresh(ACCOUNT, REGION)
     return intent["name"]
@@ -146,7 +146,7 @@ def running(cloud: MemoryCloud, alice: Actor, image: values.Image) -> str:
 def do(actor: Actor, kind: str, name: str, capacity: Capacity | None = None, **more: frozenset[str]) -> None:
     intent = server_groups.intend_change(actor, kind, ACCOUNT, REGION, name, capacity, **more)
     for _ in range(2):  # as after a crash
-        server_groups.change(json.loads(json.dumps(intent)))
+        server_groups.change(actor, json.loads(json.dumps(intent)))
 
 
 def test_each_change_may_be_repeated_and_shows_in_the_row(cloud: MemoryCloud, alice: Actor, running: str) -> None:
@@ -194,10 +194,26 @@ def test_changes_need_both_permissions_too(bob: Actor, alice: Actor, running: st
         do(alice, "explode", running)
 
 
+def test_rights_lost_after_the_intent_stop_the_call(
+    cloud: MemoryCloud, alice: Actor, bob: Actor, running: str, image: values.Image
+) -> None:
+    change = server_groups.intend_change(alice, "destroy", ACCOUNT, REGION, running)
+    create = intend(alice, image, "t-2")
+    calls = len(cloud.calls)
+    with pytest.raises(Refused, match="bob lacks WRITE on account main"):
+        server_groups.change(bob, change)
+    AccountPermission.objects.create(
+        account=Account.objects.get(), role=Group.objects.get(name="readers"), authorization="WRITE"
+    )
+    with pytest.raises(Refused, match="bob lacks EXECUTE on application shop"):
+        server_groups.create(bob, create, "t-2")
+    assert len(cloud.calls) == calls
+
+
 def test_a_refresh_that_fails_does_not_fail_the_change(cloud: MemoryCloud, alice: Actor, running: str) -> None:
     intent = server_groups.intend_change(alice, "disable", ACCOUNT, REGION, running)
     cloud.fail("server_groups.get", Unavailable("gone for a walk"))
-    server_groups.change(intent)
+    server_groups.change(alice, intent)
     assert cloud.server_groups.get(ACCOUNT, REGION, running).is_disabled
 
 
@@ -205,7 +221,7 @@ def test_a_provider_that_fails_is_passed_on(cloud: MemoryCloud, alice: Actor, ru
     intent = server_groups.intend_change(alice, "disable", ACCOUNT, REGION, running)
     cloud.fail("server_groups.disable", Unavailable("no answer"))
     with pytest.raises(Unavailable):
-        server_groups.change(intent)
+        server_groups.change(alice, intent)
 
 
 def test_a_key_names_the_cluster() -> None:

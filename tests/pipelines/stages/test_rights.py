@@ -7,7 +7,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 
 from clusters.models import Account, AccountPermission, Application, ApplicationPermission
-from clusters.trust.permissions import EXECUTE, READ, actor_of
+from clusters.providers.base import Unavailable
+from clusters.trust.permissions import EXECUTE, READ, WRITE, actor_of
 from tests.pipelines.stages.conftest import ACCOUNT, REGION, World
 
 PLACE = {"name": "Do", "credentials": ACCOUNT, "regions": [REGION], "cluster": "shop-test"}
@@ -64,3 +65,47 @@ def test_read_on_the_account_is_enough_to_find_an_image(outsider: World):
     assert outsider.run({**PLACE, "type": "findImage"}).status == "SUCCEEDED"
     execution = outsider.run({**PLACE, "type": "disableServerGroup", "serverGroupName": "shop-test-v001"})
     assert "eve lacks WRITE on account main." in execution.message
+
+
+@pytest.fixture
+def deployer(outsider: World) -> World:
+    AccountPermission.objects.create(
+        account=Account.objects.get(name=ACCOUNT), role=Group.objects.get(name="starters"), authorization=WRITE
+    )
+    for name in ("shop-test-v002", "shop-test-v003"):
+        outsider.group(name)
+    return outsider
+
+
+class Meanwhile:
+    """The cloud's server groups; right after the first destroy an administrator takes the role away."""
+
+    def __init__(self, groups) -> None:
+        self._groups = groups
+
+    def __getattr__(self, name: str):
+        return getattr(self._groups, name)
+
+    def destroy(self, *place: str) -> None:
+        self._groups.destroy(*place)
+        get_user_model().objects.get(username="eve").groups.clear()
+
+
+def test_rights_lost_between_two_calls_of_one_effect_stop_the_second(deployer: World):
+    deployer.cloud.server_groups = Meanwhile(deployer.cloud.server_groups)
+    execution = deployer.run({**PLACE, "type": "shrinkCluster", "allowDeleteActive": True, "shrinkToSize": 1})
+    assert execution.status == "TERMINAL"
+    assert "eve lacks WRITE on account main." in execution.message
+    assert "shop-test-v002 destroyed before; not shop-test-v001 destroyed" in execution.message
+    assert list(deployer.there()) == ["shop-test-v001", "shop-test-v003"]
+
+
+def test_rights_lost_while_a_call_is_tried_again_stop_it(deployer: World):
+    deployer.cloud.fail("server_groups.destroy", Unavailable("no answer"))
+    stage = {**PLACE, "type": "destroyServerGroup", "serverGroupName": "shop-test-v001"}
+    deployer.begin({**stage, "skipDisableBeforeDestroy": True})
+    deployer.look()
+    assert deployer.step("destroyServerGroup").status == "INTENT"
+    get_user_model().objects.get(username="eve").groups.clear()
+    assert "eve lacks WRITE on account main." in deployer.look().message
+    assert "shop-test-v001" in deployer.there()
