@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
@@ -20,11 +21,12 @@ from clusters.models import (
     LoadBalancer,
     NameReservation,
     OpLock,
+    Secret,
     SecurityGroup,
     ServerGroup,
     TrafficGuard,
 )
-from clusters.trust import audit
+from clusters.trust import audit, secrets
 from clusters.trust.permissions import actor_of
 
 
@@ -103,6 +105,52 @@ class AccountAdmin(AuditedAdmin):
     list_filter = ["provider", "is_enabled"]
     search_fields = ["name"]
     inlines = [AccountPermissionInline]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return ["name"] if obj else []
+
+
+class SecretForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Takes a value, never gives one back."""
+
+    value = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=10_000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Leave it empty to keep what is stored.",
+    )
+
+    class Meta:
+        model = Secret
+        fields = ("name", "value", "variable", "applications", "hosts")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        value, variable = cleaned.get("value"), cleaned.get("variable")
+        if value and variable:
+            raise forms.ValidationError("Either a value or a variable, not both.")
+        if not value and not variable and not self.instance.sealed:
+            self.add_error("value", "Give a value, or a variable to read it from.")
+        if value:
+            try:
+                self.instance.sealed = secrets.seal(value)
+            except secrets.SecretRefused as error:
+                self.add_error("value", error.message)
+        elif variable:
+            self.instance.sealed = ""
+        return cleaned
+
+
+@admin.register(Secret)
+class SecretAdmin(AuditedAdmin):
+    form = SecretForm
+    list_display = ["name", "is_stored", "applications", "hosts", "updated_at"]
+    search_fields = ["name"]
+
+    @admin.display(description="kept", ordering="variable")
+    def is_stored(self, secret: Secret) -> str:
+        return secret.variable or "encrypted"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         return ["name"] if obj else []

@@ -6,6 +6,9 @@ SPINNAKER_SECRET_KEY      signs sessions; `up` makes one below DATA_DIR
 SPINNAKER_AGENT_SOCKET, SPINNAKER_AGENT_TOKEN   the local cloud's agent
 SPINNAKER_HOSTS           comma list of host names the site answers to
 SPINNAKER_HTTPS           1 when a proxy in front speaks HTTPS
+SPINNAKER_SECRETS_KEYS    comma list of long texts that encrypt stored secrets, the newest first; `up` makes one
+SPINNAKER_OUTBOUND_ALLOW  what may be called although it is not public: networks and host names, comma list
+SPINNAKER_OUTBOUND_PROXY, SPINNAKER_OUTBOUND_CA_FILE   a proxy for calls out of here, more certificates to trust
 SPINNAKER_DEBUG           1 for Django's debug pages; refuses to start unless hosts are local
 """
 
@@ -157,6 +160,13 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 #: Largest package that may be uploaded, in bytes.
 PACKAGE_MAX_BYTES = env.int("SPINNAKER_PACKAGE_MAX_BYTES", default=100 * 1024 * 1024)
+
+#: The first encrypts what is stored, all decrypt. Without any, secrets can only be read from the environment.
+SECRETS_KEYS = env.list("SPINNAKER_SECRETS_KEYS", default=[])
+#: Private and loopback addresses are not called unless listed here; what is listed may also be called by plain HTTP.
+OUTBOUND_ALLOW = env.list("SPINNAKER_OUTBOUND_ALLOW", default=[])
+OUTBOUND_PROXY = env.str("SPINNAKER_OUTBOUND_PROXY", default="")
+OUTBOUND_CA_FILE = env.str("SPINNAKER_OUTBOUND_CA_FILE", default="")
 
 AGENT_SOCKET = env.str("SPINNAKER_AGENT_SOCKET", default=str(DATA_DIR / "agent" / "agent.sock"))
 AGENT_TOKEN = env.str("SPINNAKER_AGENT_TOKEN", default="")

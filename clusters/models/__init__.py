@@ -9,6 +9,7 @@ from clusters.models.inventory_row import InventoryRow
 from clusters.models.load_balancer import LoadBalancer
 from clusters.models.name_reservation import NameReservation
 from clusters.models.op_lock import OpLock
+from clusters.models.secret import Secret
 from clusters.models.security_group import SecurityGroup
 from clusters.models.server_group import ServerGroup
 from clusters.models.traffic_guard import TrafficGuard
@@ -26,6 +27,7 @@ __all__ = [
     "LoadBalancer",
     "NameReservation",
     "OpLock",
+    "Secret",
     "SecurityGroup",
     "ServerGroup",
     "TrafficGuard",

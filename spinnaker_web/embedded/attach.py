@@ -16,6 +16,7 @@ SETTINGS = {
     "agent_socket": "SPINNAKER_AGENT_SOCKET",
     "agent_token": "SPINNAKER_AGENT_TOKEN",
     "secret_key": "SPINNAKER_SECRET_KEY",
+    "secrets_keys": "SPINNAKER_SECRETS_KEYS",
 }
 
 

@@ -36,6 +36,10 @@ class Parts:
     def secret_key(self) -> str:
         return self.environ.get("SPINNAKER_SECRET_KEY") or self.folder.secret("secret_key")
 
+    @property
+    def secrets_keys(self) -> str:
+        return self.environ.get("SPINNAKER_SECRETS_KEYS") or self.folder.secret("secrets_key")
+
     def agent(self) -> Command:
         """Runs other people's code, so it sees nothing of ours but its own token, and keeps our folder from them. Its
         instances hang on a keeper, which watches us and ends with us."""
@@ -104,6 +108,7 @@ class Parts:
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "SPINNAKER_SECRET_KEY": self.secret_key,
+            "SPINNAKER_SECRETS_KEYS": self.secrets_keys,
             "SPINNAKER_AGENT_SOCKET": str(self.agent_socket),
             "SPINNAKER_AGENT_TOKEN": self.agent_token,
             "DATA_DIR": str(self.folder.path),

@@ -133,5 +133,6 @@ class Stack:
                 "agent_socket": str(self._parts.agent_socket),
                 "agent_token": self._parts.agent_token,
                 "secret_key": self._parts.secret_key,
+                "secrets_keys": self._parts.secrets_keys,
             }
         )

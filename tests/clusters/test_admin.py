@@ -10,7 +10,7 @@ from clusters import inventory
 from clusters.admin import ReadOnlyAdmin
 from clusters.core import values
 from clusters.core.values import Capacity
-from clusters.models import Account, Application, AuditEntry
+from clusters.models import Account, Application, AuditEntry, Secret
 from clusters.providers.memory import MemoryCloud
 from clusters.trust.permissions import Actor
 
@@ -40,12 +40,12 @@ def test_every_list_is_shown_and_searched(browser: Client, full: MemoryCloud, mo
     assert browser.get(url).status_code == 200
     assert browser.get(url, {"q": "shop"}).status_code == 200
     may_add = browser.get(reverse(f"admin:clusters_{model._meta.model_name}_add")).status_code == 200
-    assert may_add == (model in (Account, Application))
+    assert may_add == (model in (Account, Application, Secret))
 
 
 def test_what_providers_and_the_audit_wrote_is_only_to_read() -> None:
     editable = {model for model in MODELS if not isinstance(admin.site._registry[model], ReadOnlyAdmin)}
-    assert editable == {Account, Application}
+    assert editable == {Account, Application, Secret}
 
 
 def test_a_longer_list_takes_no_more_queries(browser: Client, full: MemoryCloud, image: values.Image) -> None:
