@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from clusters.admin import ReadOnlyAdmin
 from clusters.trust.permissions import actor_of
 from pipelines import operations
-from pipelines.models import Event, Execution, Judgment, Outbox, Pipeline, Stage, Step
+from pipelines.models import Event, Execution, Judgment, Outbox, Pipeline, Stage, Step, Work
 from pipelines.operations.documents import check
 
 
@@ -98,3 +98,12 @@ class JudgmentAdmin(ReadOnlyAdmin):
 class OutboxAdmin(ReadOnlyAdmin):
     list_display = ("kind", "key", "due_at", "tries", "sent_at")
     list_filter = ("kind",)
+
+
+@admin.register(Work)
+class WorkAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "stage", "status", "lease_owner", "created_at", "started_at", "ended_at")
+    list_filter = ("status", "kind")
+    list_select_related = ("stage",)
+    ordering = ("-id",)
+    show_full_result_count = False

@@ -115,7 +115,7 @@ RQ_QUEUES = {
         "SERIALIZER": "rq.serializers.JSONSerializer",
         "REDIS_CLIENT_KWARGS": {"socket_connect_timeout": 0.1},
     }
-    for name in ("drive", "inventory")
+    for name in ("drive", "inventory", "work")
 }
 
 #: Its pages let any staff enqueue any function; what runs is shown by our own pages.

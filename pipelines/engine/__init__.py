@@ -8,6 +8,7 @@ drive.py   claim, decide, write, try, again
 sweep.py   what nobody was told about: due, abandoned, unsent
 kin.py     executions that stages started: called off with them, their end told to them
 timer.py   drives what falls due, in every worker process
+work.py    long work beside executions: claimed, tended, ended
 outbox.py  the only place that talks to the queue
 restart.py a new attempt of a stage and all behind it
 """

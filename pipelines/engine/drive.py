@@ -14,6 +14,7 @@ from pipelines.core.draft import Decision
 from pipelines.core.plan import Intent, Outcome, Running
 from pipelines.engine import outbox, steps, store
 from pipelines.engine.lease import HEARTBEAT, Lease, Stale, claim
+from pipelines.models.work import WAIT_PREFIX
 from pipelines.stages import find as find_type
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ def _drive(lease: Lease) -> None:
             loaded = store.load(lease)
             performed = _still_holds(loaded, performed)
             continue
+        _tell_workers(decision)
         news.tell(loaded, decision)
         if decision.perform is None:
             return
@@ -70,6 +72,13 @@ def _still_holds(loaded: store.Loaded, performed: Performed | None) -> Performed
     if performed is None or not isinstance(performed.outcome, Running):
         return performed
     return None if loaded.snapshot.steps[performed.step_id].kind == "observe" else performed
+
+
+def _tell_workers(decision: Decision) -> None:
+    """A step has begun to wait for work: somebody may take it up."""
+    steps = (decision.after.steps[step_id] for step_id in decision.changed_steps)
+    if any(step.wait_key.startswith(WAIT_PREFIX) and step.tries == 1 for step in steps):
+        outbox.hint_work()
 
 
 class _News:

@@ -50,6 +50,11 @@ def hint(execution_id: uuid.UUID) -> None:
     transaction.on_commit(lambda: _send(lambda: _enqueue("drive", "pipelines.jobs.drive", str(execution_id))))
 
 
+def hint_work() -> None:
+    """Once this transaction is committed: "there is work to take up"."""
+    transaction.on_commit(lambda: _send(lambda: _enqueue("work", "pipelines.jobs.work")))
+
+
 def publish(*topics: str) -> None:
     """Once this transaction is committed: "what you show of these topics has changed"."""
     transaction.on_commit(lambda: _send(lambda: _publish(topics)))

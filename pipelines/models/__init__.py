@@ -8,5 +8,6 @@ from pipelines.models.pipeline import Pipeline
 from pipelines.models.revision import PipelineRevision
 from pipelines.models.stage import Stage
 from pipelines.models.step import Step
+from pipelines.models.work import Work
 
-__all__ = ["Event", "Execution", "Judgment", "Outbox", "Pipeline", "PipelineRevision", "Stage", "Step"]
+__all__ = ["Event", "Execution", "Judgment", "Outbox", "Pipeline", "PipelineRevision", "Stage", "Step", "Work"]

@@ -81,6 +81,7 @@ class Parts:
         return [
             self._python("drive worker 1", "drive-1", "manage.py", "drive"),
             self._python("drive worker 2", "drive-2", "manage.py", "drive"),
+            self._python("work worker", "work", "manage.py", "work"),
             self._python("inventory worker", "inventory", "manage.py", "inventory"),
         ]
 

@@ -7,6 +7,7 @@ changes.py       the effect that resizes, disables, enables or destroys a frozen
 target.py        a stage about one server group per region, named or found by its place in the cluster
 cluster_wide.py  a stage about all server groups of a cluster but the few to keep
 launch.py        the cluster map of a deployment
+work.py          long work beside the execution: submitting and following it
 images.py        which image a deployment launches, and which regions need one
 runs.py          executions that a stage starts: the door to them, and how they stand
 baking.py        the fields of a bake, and which package in which version it means

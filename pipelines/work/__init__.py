@@ -1,0 +1,7 @@
+"""Kinds of long work by key, one line and one file each; base.py is what they share. Run by engine/work.py."""
+
+from __future__ import annotations
+
+from pipelines.work.base import Kind
+
+KINDS: dict[str, Kind] = {}
