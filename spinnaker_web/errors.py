@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from http import HTTPStatus
+from typing import Any
+
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -37,6 +41,8 @@ def not_found(request: Request, exception: Exception) -> HttpResponse:
 
 def broken(request: Request) -> HttpResponse:
     """Rendered without the request: the frame's queries may be what broke."""
+    if is_api(request):
+        return _json(request, 500, _SENTENCES[500])
     context = {"status": 500, "message": _SENTENCES[500], "request_id": getattr(request, "id", "")}
     return HttpResponse(render_to_string("error.html", context), status=500)
 
@@ -53,6 +59,15 @@ def conflict(request: Request, error: Exception) -> HttpResponse:
 def _page(request: Request, status: int, message: str = "") -> HttpResponse:
     message = message or _SENTENCES[status]
     if is_api(request):
-        return JsonResponse({"error": message, "request_id": request.id}, status=status)
+        return _json(request, status, message)
     context = {"status": status, "message": message}
     return render(request, "error.html", context, status=status)
+
+
+def _json(request: Request, status: int, message: str) -> JsonResponse:
+    """Clients of Gate decode timestamp, status, error and message, and crash when one is missing."""
+    body: dict[str, Any] = {"error": message, "request_id": getattr(request, "id", "")}
+    if request.path.startswith("/gate/"):
+        now = round(time.time() * 1000)
+        body |= {"timestamp": now, "status": status, "error": HTTPStatus(status).phrase, "message": message}
+    return JsonResponse(body, status=status)

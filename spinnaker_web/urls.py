@@ -12,7 +12,7 @@ urlpatterns = [
     path("metrics", metrics.metrics, name="metrics"),
     path("live", live.live, name="live"),
     path("gate/", include("spinnaker_web.gate.urls")),
-    path("admin/login/", sign_in.log_in),  # ours is throttled, Django's is not
+    path("admin/login/", sign_in.log_in_to_administration),  # ours is throttled, Django's is not
     path("admin/logout/", sign_in.log_out),
     path("admin/", admin.site.urls),
     path("", include("spinnaker_web.access.urls")),

@@ -15,7 +15,7 @@ from clusters.forms import SecurityGroupForm
 from clusters.models import Application, LoadBalancer, SecurityGroup, ServerGroup
 from clusters.operations import security_groups
 from clusters.trust.requests import Request
-from clusters.views.parts import answer, application_or_404, require_writable, told_in, unseen_is_404, writable_accounts
+from clusters.views.parts import answer, application_or_404, may_change, require_change, told_in, unseen_is_404
 
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -40,7 +40,7 @@ def firewall_list(request: Request, application: str) -> HttpResponse:
     context = {
         **_frame(request, row),
         "rows": _shown(request, row, found),
-        "can_edit": writable_accounts(request).exists(),
+        "can_edit": may_change(request, row),
     }
     return answer(request, "clusters/firewall_list.html", context, "clusters/_firewalls.html")
 
@@ -52,7 +52,7 @@ def firewall(request: Request, application: str, account: str, region: str, name
     context = {
         **_frame(request, row),
         "shown": _shown(request, row, [found])[0],
-        "can_edit": writable_accounts(request).filter(name=account).exists(),
+        "can_edit": may_change(request, row, account),
     }
     return answer(request, "clusters/firewall_detail.html", context, "clusters/_firewall.html")
 
@@ -60,7 +60,7 @@ def firewall(request: Request, application: str, account: str, region: str, name
 @form_methods
 def firewall_new(request: Request, application: str) -> HttpResponse:
     row = application_or_404(request, application)
-    require_writable(request)
+    require_change(request, row)
     return _edit(request, row, None)
 
 
@@ -68,7 +68,7 @@ def firewall_new(request: Request, application: str) -> HttpResponse:
 def firewall_edit(request: Request, application: str, account: str, region: str, name: str) -> HttpResponse:
     row = application_or_404(request, application)
     found = _find(request, row, account, region, name)
-    require_writable(request, account)
+    require_change(request, row, account)
     return _edit(request, row, found)
 
 
@@ -76,7 +76,7 @@ def firewall_edit(request: Request, application: str, account: str, region: str,
 def firewall_delete(request: Request, application: str, account: str, region: str, name: str) -> HttpResponse:
     row = application_or_404(request, application)
     found = _find(request, row, account, region, name)
-    require_writable(request, account)
+    require_change(request, row, account)
     context: dict[str, Any] = {**_frame(request, row), "shown": _shown(request, row, [found])[0], "problems": []}
     if request.method != "POST":
         return render(request, "clusters/firewall_delete.html", context)

@@ -16,7 +16,7 @@ from clusters.forms import LoadBalancerForm
 from clusters.models import Application, Instance, LoadBalancer, ServerGroup
 from clusters.operations import load_balancers
 from clusters.trust.requests import Request
-from clusters.views.parts import answer, application_or_404, require_writable, told_in, unseen_is_404, writable_accounts
+from clusters.views.parts import answer, application_or_404, may_change, require_change, told_in, unseen_is_404
 
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -48,7 +48,7 @@ def load_balancer_list(request: Request, application: str) -> HttpResponse:
     context = {
         **_frame(request, row),
         "rows": _shown(request, row, found),
-        "can_edit": writable_accounts(request).exists(),
+        "can_edit": may_change(request, row),
     }
     return answer(request, "clusters/load_balancer_list.html", context, "clusters/_load_balancers.html")
 
@@ -60,7 +60,7 @@ def load_balancer(request: Request, application: str, account: str, region: str,
     context = {
         **_frame(request, row),
         "shown": _shown(request, row, [balancer])[0],
-        "can_edit": writable_accounts(request).filter(name=account).exists(),
+        "can_edit": may_change(request, row, account),
     }
     return answer(request, "clusters/load_balancer_detail.html", context, "clusters/_load_balancer.html")
 
@@ -68,7 +68,7 @@ def load_balancer(request: Request, application: str, account: str, region: str,
 @form_methods
 def load_balancer_new(request: Request, application: str) -> HttpResponse:
     row = application_or_404(request, application)
-    require_writable(request)
+    require_change(request, row)
     return _edit(request, row, None)
 
 
@@ -76,7 +76,7 @@ def load_balancer_new(request: Request, application: str) -> HttpResponse:
 def load_balancer_edit(request: Request, application: str, account: str, region: str, name: str) -> HttpResponse:
     row = application_or_404(request, application)
     found = _find(request, row, account, region, name)
-    require_writable(request, account)
+    require_change(request, row, account)
     return _edit(request, row, found)
 
 
@@ -84,7 +84,7 @@ def load_balancer_edit(request: Request, application: str, account: str, region:
 def load_balancer_delete(request: Request, application: str, account: str, region: str, name: str) -> HttpResponse:
     row = application_or_404(request, application)
     balancer = _find(request, row, account, region, name)
-    require_writable(request, account)
+    require_change(request, row, account)
     context: dict[str, Any] = {**_frame(request, row), "shown": _shown(request, row, [balancer])[0], "problems": []}
     if request.method != "POST":
         return render(request, "clusters/load_balancer_delete.html", context)

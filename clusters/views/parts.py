@@ -18,7 +18,7 @@ from clusters.models import Application
 from clusters.models.account import AccountQuerySet
 from clusters.operations import InvalidInput
 from clusters.providers.base import ProviderError
-from clusters.trust.permissions import Refused
+from clusters.trust.permissions import EXECUTE, Refused, allows, require
 from clusters.trust.requests import Request
 
 
@@ -48,11 +48,21 @@ def writable_accounts(request: Request) -> AccountQuerySet:
     return queries.accounts_for(request.actor).enabled().writable_by(request.actor)
 
 
-def require_writable(request: Request, account: str = "") -> None:
-    """Raises Refused unless the actor may deploy into the account, or into any when none is named."""
-    accounts = writable_accounts(request)
-    if not (accounts.filter(name=account) if account else accounts).exists():
+def may_change(request: Request, application: Application, account: str = "") -> bool:
+    """Whether the actor may change what belongs to the application in the account, or in any when none is named."""
+    return _is_writable(request, account) and allows(request.actor, EXECUTE, application)
+
+
+def require_change(request: Request, application: Application, account: str = "") -> None:
+    """Raises Refused unless the actor may; what the operation behind the page asks for."""
+    require(request.actor, EXECUTE, application)
+    if not _is_writable(request, account):
         raise Refused(f"{request.actor.username} lacks WRITE on {f'account {account}' if account else 'any account'}.")
+
+
+def _is_writable(request: Request, account: str) -> bool:
+    accounts = writable_accounts(request)
+    return (accounts.filter(name=account) if account else accounts).exists()
 
 
 @contextmanager

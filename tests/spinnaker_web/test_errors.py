@@ -11,8 +11,10 @@ from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 
 from clusters import operations, queries
+from clusters.models import Application
 from clusters.providers.base import Conflict
 from clusters.trust.permissions import Refused
+from clusters.views import packages as clusters_packages
 from spinnaker_web import errors
 
 
@@ -56,6 +58,28 @@ def test_programs_get_their_errors_as_json(rf: RequestFactory) -> None:
     request.id = "abc"
     answer = errors.not_found(request, Exception())
     assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_a_bug_in_the_api_is_json_with_the_reference(as_ana: Client, monkeypatch) -> None:
+    def broken(*args: object) -> None:
+        raise RuntimeError("password=hunter2")
+
+    monkeypatch.setattr(Application.objects, "visible_to", broken, raising=True)
+    as_ana.raise_request_exception = False
+    answer = as_ana.get("/gate/applications")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (500, "application/json")
+    body = answer.json()
+    assert body["request_id"] == answer.headers["X-Request-Id"]
+    assert (body["status"], body["error"], body["message"]) == (
+        500,
+        "Internal Server Error",
+        "Something broke on our side.",
+    )
+    assert body["timestamp"] > 0
+    assert "hunter2" not in answer.text
+    monkeypatch.setattr(clusters_packages, "_account", broken)
+    answer = as_ana.put("/packages/shop/1.0", b"")
+    assert (answer.status_code, set(answer.json())) == (500, {"error", "request_id"})
 
 
 def test_the_production_settings_pass_the_deployment_check() -> None:

@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from clusters.trust.permissions import Refused
 from clusters.trust.requests import Request
 from spinnaker_web.access import throttle
 from spinnaker_web.access.forms import SignInForm
@@ -47,6 +48,14 @@ def log_in(request: Request) -> HttpResponse:
     # Kept in the session, which every page reads anyway.
     request.session["theme"] = Preference.objects.filter(user=user).values_list("theme", flat=True).first() or ""
     return HttpResponseRedirect(to)
+
+
+@login_not_required
+def log_in_to_administration(request: Request) -> HttpResponse:
+    """Who is signed in and sent here all the same may not go in; sent back they would go round in a circle."""
+    if request.method == "GET" and request.user.is_authenticated and not request.user.is_staff:
+        raise Refused(f"{request.user.get_username()} is not among the administrators.")
+    return log_in(request)
 
 
 @login_not_required

@@ -1,12 +1,14 @@
 """Every page about clusters: who sees it, how many queries it takes, and that it stands without anybody's slots."""
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import resolve, reverse
 
 from clusters import slots
 from clusters.core.values import Health
-from clusters.models import Application, Freshness, Instance
+from clusters.models import Account, AccountPermission, Application, Freshness, Instance
+from clusters.trust.permissions import WRITE
 from clusters.urls import urlpatterns
 from tests import world
 
@@ -116,3 +118,19 @@ def test_a_reader_sees_no_buttons(ben: Client, shop: Application) -> None:
         page = ben.get(f"/apps/shop/{url}").text
         for word in ("Destroy…", "New load balancer", "New firewall", "Save attributes", "Upload package"):
             assert word not in page
+
+
+@pytest.mark.parametrize("part", ["load-balancers", "firewalls"])
+def test_a_button_is_offered_to_those_who_may_press_it(part: str, ana: Client, ben: Client) -> None:
+    """WRITE on the account alone does not do: the operation asks for EXECUTE on the application as well."""
+    readers = Group.objects.get(name="readers")
+    for account in Account.objects.all():
+        AccountPermission.objects.create(account=account, role=readers, authorization=WRITE)
+    one = {"load-balancers": "shop-prod-web", "firewalls": "shop-prod"}[part]
+    pages = f"/apps/shop/{part}", f"/apps/shop/{part}/prod/eu-west-1/{one}"
+    assert [("/new" in ana.get(page).text or "/edit" in ana.get(page).text) for page in pages] == [True, True]
+    assert [("/new" in ben.get(page).text or "/edit" in ben.get(page).text) for page in pages] == [False, False]
+    for form in (f"{pages[0]}/new", f"{pages[1]}/edit", f"{pages[1]}/delete"):
+        answer = ben.get(form)
+        assert answer.status_code == 403
+        assert "ben lacks EXECUTE on application shop." in answer.text

@@ -83,3 +83,16 @@ def test_a_form_without_the_token_of_the_site_is_refused(ana: User) -> None:
     answer = sign_in(client)
     assert answer.status_code == 403
     assert "Load the page again" in answer.text
+
+
+def test_who_is_signed_in_but_no_administrator_is_told_so_at_the_door_of_the_administration(as_ana: Client) -> None:
+    answer = as_ana.get("/admin/", follow=True)
+    assert answer.status_code == 403
+    assert "ana is not among the administrators." in answer.text
+
+
+def test_an_administrator_who_is_signed_in_goes_through_it(as_ana: Client, ana: User) -> None:
+    ana.is_staff = True
+    ana.save()
+    assert as_ana.get("/admin/login/?next=/admin/").headers["Location"] == "/admin/"
+    assert as_ana.get("/admin/").status_code == 200
