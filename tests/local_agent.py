@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -25,9 +25,9 @@ TOKEN = "agent-token-of-the-tests"
 
 
 class LocalAgent:
-    """`launcher` is the process whose end ends everything; None leaves that to the keeper."""
+    """`launcher` is the process whose end ends everything; None leaves that to the keeper. `prefix` is what starts it."""
 
-    def __init__(self, launcher: int | None) -> None:
+    def __init__(self, launcher: int | None, prefix: Sequence[str] = (), **environ: str) -> None:
         # Not below pytest's folder: instances run as another user, who could not reach it.
         self.folder = Path(tempfile.mkdtemp(prefix="sp-"))
         self.folder.chmod(0o711)
@@ -36,17 +36,19 @@ class LocalAgent:
         self.data = self.folder / "agent"
         self.cloud = LocalCloud(Client(str(self.socket), TOKEN))
         self._launcher = launcher
+        self._prefix = prefix
+        self._environ = environ
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def argv(self) -> list[str]:
         paths = ["--data", str(self.data), "--socket", str(self.socket)]
-        return [sys.executable, "-m", "clusters.providers.local.agent", *paths]
+        return [*self._prefix, sys.executable, "-m", "clusters.providers.local.agent", *paths]
 
     @property
     def env(self) -> dict[str, str]:
         env = {"SPINNAKER_AGENT_TOKEN": TOKEN, "SPINNAKER_MARKER": self.marker, "PATH": os.environ["PATH"]}
-        return env | ({"SPINNAKER_LAUNCHER_PID": str(self._launcher)} if self._launcher else {})
+        return env | self._environ | ({"SPINNAKER_LAUNCHER_PID": str(self._launcher)} if self._launcher else {})
 
     @property
     def pid(self) -> int:

@@ -43,7 +43,7 @@ class Parts:
     def agent(self) -> Command:
         """Runs other people's code, so it sees nothing of ours but its own token, and keeps our folder from them. Its
         instances hang on a keeper, which watches us and ends with us."""
-        bind = self.environ.get("SPINNAKER_LB_BIND")
+        given = ("SPINNAKER_LB_BIND", "SPINNAKER_UNISOLATED")
         return Command(
             name="local cloud",
             argv=[
@@ -52,7 +52,7 @@ class Parts:
             ],
             env={
                 **self._host(),
-                **({"SPINNAKER_LB_BIND": bind} if bind else {}),
+                **{name: self.environ[name] for name in given if self.environ.get(name)},
                 "SPINNAKER_AGENT_TOKEN": self.agent_token,
                 "SPINNAKER_LAUNCHER_PID": str(os.getpid()),
                 "SPINNAKER_HIDE": str(self.folder.path),

@@ -10,7 +10,6 @@ plan.py                   what a group needs next (pure)
 view.py                   one look at everything, as the contract's values
 launching.py              unpacks images, starts instances
 keeper.py processes.py    the parent of all processes, which outlives this agent but not the launcher; our side of it
-confine.py isolation.py   rights taken away before a process becomes an instance; which of them this host allows to take
 haproxy.py                HAProxy's generations and its runtime socket
 haproxy_config.py         renders its configuration (pure)
 balancing.py              adds, drains and removes servers, and says how they do

@@ -4,6 +4,7 @@ SPINNAKER_AGENT_TOKEN   what clients show
 SPINNAKER_LB_BIND       address the load balancers listen on (127.0.0.1)
 SPINNAKER_LAUNCHER_PID  process whose end is the end of everything; without it, ten seconds without an agent are
 SPINNAKER_HIDE          further folders (colon list) that instances must not see where they run in a namespace
+SPINNAKER_UNISOLATED    1: start instances also where they would have the agent's own rights
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import IO, NoReturn
 
 import uvicorn
 
-from clusters.providers.local.agent import isolation, layout, web
+from clusters.providers.local.agent import layout, web
 from clusters.providers.local.agent.balancing import Balancing
 from clusters.providers.local.agent.fleet import Fleet
 from clusters.providers.local.agent.haproxy import HAProxy
@@ -35,9 +36,17 @@ from clusters.providers.local.agent.processes import Processes
 from clusters.providers.local.agent.security_groups import SecurityGroups
 from clusters.providers.local.agent.server_groups import ServerGroups
 from clusters.providers.local.agent.store import Store
+from clusters.trust import isolation
+from clusters.trust.isolation import Isolation
 
 #: Given to instances before they are killed at an orderly stop, which in all must take less than 5 s.
 GRACE_SECONDS = 3.0
+
+
+REFUSED = (
+    "This host lets the local cloud neither take another user nor a namespace, so instances would have its own rights"
+    " and are not started. Run it as root, allow user namespaces, or set SPINNAKER_UNISOLATED=1 to start them so."
+)
 
 
 class Agent:
@@ -45,9 +54,10 @@ class Agent:
         self.store = Store(folders.database)
         self.processes = Processes(folders.sockets / "keeper.sock", folders.logs / "keeper.log")
         kind = isolation.best(folders.instances, hidden)
-        if kind is isolation.Isolation.NONE:
-            logging.getLogger(__name__).warning("Instances run with the agent's own rights: this host allows no less.")
-        self.launching = Launching(folders, self.processes, kind, hidden)
+        refused = REFUSED if kind is Isolation.NONE and os.environ.get("SPINNAKER_UNISOLATED") != "1" else ""
+        if kind is Isolation.NONE:
+            logging.getLogger(__name__).warning("Instances have the agent's own rights. %s", refused)
+        self.launching = Launching(folders, self.processes, kind, hidden, refused)
         self.balancing = Balancing(self.store, HAProxy(folders, self.processes), bind)
         self.fleet = Fleet(self.store, self.processes, self.launching, self.balancing)
         self.packages = Packages(self.store, folders.packages)
@@ -55,7 +65,7 @@ class Agent:
 
     def parts(self) -> dict[str, object]:
         return {
-            "server_groups": ServerGroups(self.store, self.fleet),
+            "server_groups": ServerGroups(self.store, self.fleet, self.launching.refused),
             "instances": Instances(self.store, self.fleet, self.launching),
             "images": self.images,
             "load_balancers": LoadBalancers(self.store, self.fleet, self.balancing),
@@ -89,7 +99,8 @@ def main() -> None:
         sys.exit("SPINNAKER_AGENT_TOKEN is not set.")
     folders = layout.make(options.data)
     lock = _lock(folders)
-    hidden = [folders.data, *(Path(path) for path in os.environ.get("SPINNAKER_HIDE", "").split(":") if path)]
+    further = [Path(path) for path in os.environ.get("SPINNAKER_HIDE", "").split(":") if path]
+    hidden = isolation.to_hide(folders.data, *further)
     agent = Agent(folders, os.environ.get("SPINNAKER_LB_BIND", "127.0.0.1"), hidden)
     # uvicorn raises the signal again when it has stopped serving: then, as before it serves, it means leave in order.
     for number in (signal.SIGTERM, signal.SIGINT):

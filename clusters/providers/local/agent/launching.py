@@ -10,15 +10,14 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from clusters.providers.local.agent import isolation, overlay, ports
-from clusters.providers.local.agent.isolation import CONFINE, Isolation, Program
+from clusters.providers.local.agent import overlay, ports
 from clusters.providers.local.agent.layout import Layout
 from clusters.providers.local.agent.processes import Processes, Running
 from clusters.providers.local.agent.records import Group, Patch, Server
 from clusters.providers.local.children import MARKER
+from clusters.trust import isolation
+from clusters.trust.isolation import CONFINE, LANG, PATH, Isolation, Program
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-LANG = "C.UTF-8"
 LOG_BYTES = 64 * 1024
 #: A log is cut to its last LOG_BYTES when it has grown to this.
 LARGEST_LOG_BYTES = 1024**2
@@ -27,7 +26,12 @@ KEPT_LOGS = 200
 
 
 class Launching:
-    def __init__(self, layout: Layout, processes: Processes, kind: Isolation, hidden: Sequence[Path] = ()) -> None:
+    """`refused` is why nothing may be started here, or empty."""
+
+    def __init__(
+        self, layout: Layout, processes: Processes, kind: Isolation, hidden: Sequence[Path] = (), refused: str = ""
+    ) -> None:
+        self.refused = refused
         self._layout = layout
         self._processes = processes
         self.isolation = kind
@@ -35,6 +39,9 @@ class Launching:
 
     def start(self, group: Group, server: Server, running: Running) -> None:
         """What cannot be started counts as ended, with the reason."""
+        if self.refused:
+            self._processes.fail(server.id, f"was not started: {self.refused}")
+            return
         try:
             self._start(group, server, running.keeper)
         except (OSError, tarfile.TarError) as error:

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from clusters.core.values import DISABLED_PROCESSES, Capacity, Image, ServerGroup, ServerGroupRequest
 from clusters.providers.base import Conflict, InvalidRequest, NameTaken, NotFound, Unavailable
 from clusters.providers.local.agent.fleet import Fleet
-from clusters.providers.local.agent.isolation import FIRST_UID, LAST_UID
 from clusters.providers.local.agent.records import Group, path_key
 from clusters.providers.local.agent.regions import check_region
 from clusters.providers.local.agent.store import Store
+from clusters.trust.isolation import FIRST_UID, LAST_UID
 
 LARGEST_GROUP = 100
 #: A variable reaches its process in one text with all others, which the kernel limits to 128 KiB.
@@ -26,7 +26,10 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
 class ServerGroups:
-    def __init__(self, store: Store, fleet: Fleet) -> None:
+    """`refused` is why nothing may be started here, or empty."""
+
+    def __init__(self, store: Store, fleet: Fleet, refused: str = "") -> None:
+        self._refused = refused
         self._store = store
         self._fleet = fleet
 
@@ -43,6 +46,8 @@ class ServerGroups:
             group = self._store.groups.get(path_key(account, request.region, request.name))
             if group and group.token != token:
                 raise NameTaken(f"server group {request.name} exists", field="name")
+            if group is None and self._refused:
+                raise Conflict(self._refused)
             if group is None:
                 group = self._store.groups.put(self._new(account, request, token))
         self._fleet.wake()

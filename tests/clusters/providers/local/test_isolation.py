@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 import pytest
 
-from clusters.core.values import Capacity, Image, ServerGroup, ServerGroupRequest
+from clusters.core.values import Capacity, Health, Image, ServerGroup, ServerGroupRequest
+from clusters.providers.base import Conflict
 from tests import processes
 from tests.clouds import ACCOUNT, REGION, Stage
+from tests.clusters.providers.local import app
 from tests.clusters.providers.local.traffic import get
 from tests.local_agent import LocalAgent
 
@@ -71,3 +74,38 @@ def test_nothing_stays_on_disk_of_a_destroyed_group(agent: LocalAgent, stage: St
     stage.cloud.server_groups.destroy(ACCOUNT, REGION, group.name)
     stage.until_gone(group.name)
     assert list((agent.data / "instances").iterdir()) == []
+
+
+#: A user who is mapped to nobody may make no namespace of their own, and is not root.
+NOBODY = ("unshare", "--user")
+
+
+def agent_of_nobody(**environ: str) -> LocalAgent:
+    if subprocess.run([*NOBODY, "true"], check=False).returncode:
+        pytest.skip("this host allows no user namespace, so none can be made to take that away in")
+    agent = LocalAgent(os.getpid(), NOBODY, **environ)
+    agent.start()
+    return agent
+
+
+def test_nothing_is_started_where_the_host_allows_no_isolation() -> None:
+    agent = agent_of_nobody()
+    try:
+        assert agent.health() == {"status": "ok", "isolation": "none"}
+        stage = Stage(agent.cloud)
+        request = ServerGroupRequest(REGION, "app-v000", stage.bake("app", "1", app.build()).id, Capacity(1, 1, 1))
+        with pytest.raises(Conflict, match="SPINNAKER_UNISOLATED=1"):
+            stage.create(request)
+        assert stage.names() == []
+    finally:
+        agent.remove()
+
+
+def test_unless_somebody_says_that_it_may() -> None:
+    agent = agent_of_nobody(SPINNAKER_UNISOLATED="1")
+    try:
+        stage = Stage(agent.cloud)
+        request = ServerGroupRequest(REGION, "app-v000", stage.bake("app", "1", app.build()).id, Capacity(1, 1, 1))
+        assert stage.create(request).count(Health.UP) == 1
+    finally:
+        agent.remove()

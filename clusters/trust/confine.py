@@ -1,20 +1,24 @@
 """Gives up rights, then becomes the program: `python -I -S confine.py` with the order as JSON in CONFINE_ORDER.
 
-Run by the keeper as a script of its own, so that nothing of ours is in memory and no variable that a user chose
-(LD_PRELOAD, PYTHONPATH) is seen before the rights are gone. The order:
+Run as a script of its own, so that nothing of ours is in memory and no variable that a user chose (LD_PRELOAD,
+PYTHONPATH) is seen before the rights are gone. The order:
 
-    parent   id of the keeper, whose end the kernel makes ours
+    parent   id of the process that started us, whose end the kernel makes ours
     argv cwd env              of the program
     uid      user and group to become, or null
     folder   with `hide`: what stays visible of the hidden folders, read only
     home     with `hide`: likewise, writable
     hide     folders to cover in a mount namespace of our own, or null
+    limits   further limits by name: {"AS": bytes, "CPU": seconds, "NPROC": count, …}
+    network  false: in a network namespace of its own, where nothing can be reached
+    alone    true, with `hide`: in a process namespace of its own, whose processes end with the first
 
-Ends with 126 and a sentence on stderr when a right cannot be given up: better no instance than a free one.
+Ends with 126 and a sentence on stderr when a right cannot be given up: better no process than a free one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -29,8 +33,9 @@ LIMITS = {
     resource.RLIMIT_NOFILE: 4096,
 }
 MOST_PROCESSES = 1024
-CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x00020000, 0x10000000, 0x20000000, 0x40000000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MS_RELATIME, ST_RELATIME = 1 << 21, 4096
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 
@@ -57,13 +62,19 @@ def give_up(code: int, why: str) -> NoReturn:
 def confine(order: dict[str, Any]) -> None:
     os.umask(0o077)
     prefer_for_out_of_memory()
+    limits = LIMITS | {getattr(resource, f"RLIMIT_{name}"): value for name, value in order["limits"].items()}
     if order["hide"]:
         hide(order["hide"], order["folder"], order["home"])
+    if not order["network"]:
+        check(libc.unshare(CLONE_NEWNET))
     os.chdir(order["cwd"])
-    for limit, value in LIMITS.items():
+    if order["uid"] is not None:
+        limits.setdefault(resource.RLIMIT_NPROC, MOST_PROCESSES)
+    elif not (order["hide"] and counts_processes_by_namespace()):
+        limits.pop(resource.RLIMIT_NPROC, None)  # counted by user: only for one of its own
+    for limit, value in limits.items():
         lower(limit, value)
     if order["uid"] is not None:
-        lower(resource.RLIMIT_NPROC, MOST_PROCESSES)  # counted by user: only for one of its own
         os.setgroups([])
         os.setresgid(order["uid"], order["uid"], order["uid"])
         os.setresuid(order["uid"], order["uid"], order["uid"])
@@ -73,6 +84,27 @@ def confine(order: dict[str, Any]) -> None:
         check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
     if os.getppid() != order["parent"]:
         sys.exit(1)
+    if order["hide"] and order["alone"]:
+        be_alone()
+
+
+def counts_processes_by_namespace() -> bool:
+    """Since Linux 5.14 a limit set in a user namespace counts the processes of that namespace alone."""
+    major, minor = os.uname().release.split(".")[:2]
+    return (int(major), int(minor)) >= (5, 14)
+
+
+def be_alone() -> None:
+    """Go on as the first process of a namespace, while another waits outside and ends as it does."""
+    check(libc.unshare(CLONE_NEWPID))
+    first = os.fork()
+    if first:
+        code = os.waitstatus_to_exitcode(os.waitpid(first, 0)[1])
+        os._exit(code if code >= 0 else 128 - code)
+    check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+    # Refused where parts of /proc are covered, as in containers; it then names processes that nobody can touch.
+    with contextlib.suppress(OSError):
+        mount("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, kind="proc")
 
 
 def lower(limit: int, value: int) -> None:
