@@ -20,17 +20,16 @@ from clusters.slots import Action
 from clusters.trust.permissions import EXECUTE, WRITE, allows, require
 from clusters.trust.requests import Request
 from clusters.views.parts import application_or_404, unseen_is_404
-from pipelines.operations import InvalidInput, run_task
+from pipelines.operations import InvalidInput, rehearse_task, run_task
 from spinnaker_web.action_forms import ActionForm, ResizeForm
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One thing to do; `stage` is the type of the stage that does it, `steps` what it will do, in order."""
+    """One thing to do; `stage` is the type of the stage that does it."""
 
     verb: str
     stage: str
-    steps: tuple[str, ...]
     form: type[ActionForm] = ActionForm
     is_risky: bool = False
     #: Whether it is offered for a disabled server group, and for an enabled one.
@@ -38,30 +37,10 @@ class Kind:
 
 
 KINDS = {
-    "resize": Kind(
-        "Resize",
-        "resizeServerGroup",
-        ("Set its capacity", "Wait until as many instances are there and healthy"),
-        ResizeForm,
-    ),
-    "enable": Kind(
-        "Enable",
-        "enableServerGroup",
-        ("Put its instances back into its load balancers", "Wait until they are healthy"),
-        when=(True,),
-    ),
-    "disable": Kind(
-        "Disable",
-        "disableServerGroup",
-        ("Take its instances out of its load balancers and let connections end", "Leave them running"),
-        when=(False,),
-    ),
-    "destroy": Kind(
-        "Destroy",
-        "destroyServerGroup",
-        ("Disable it", "End it and all its instances for good", "Wait until it is gone"),
-        is_risky=True,
-    ),
+    "resize": Kind("Resize", "resizeServerGroup", ResizeForm),
+    "enable": Kind("Enable", "enableServerGroup", when=(True,)),
+    "disable": Kind("Disable", "disableServerGroup", when=(False,)),
+    "destroy": Kind("Destroy", "destroyServerGroup", is_risky=True),
 }
 
 
@@ -83,7 +62,10 @@ def offered(request: Request, application: Application, group: ServerGroup) -> l
 def server_group_action(
     request: Request, application: str, account: str, region: str, name: str, action: str
 ) -> HttpResponse:
-    """GET shows the plan, POST starts it, unless the server group is no longer what the plan was made for."""
+    """GET shows what would happen; POST starts it unless the server group is no longer what the page was made for.
+
+    POSTed `rehearse` shows what would happen with these values.
+    """
     kind = KINDS.get(action)
     if kind is None:
         raise Http404
@@ -94,22 +76,33 @@ def server_group_action(
     require(request.actor, EXECUTE, row)
     require(request.actor, WRITE, home)
     form = kind.form(request.POST or None, detail=detail, action=action)
+    stage = _stage(kind, home, detail.server_group)
     if request.method != "POST" or not form.is_valid():
-        return _plan(request, row, detail, kind, form, 422 if form.errors else 200)
+        return _page(request, row, detail, kind, form, stage, 422 if form.errors else 200)
     if form.is_outdated:
-        return _plan(request, row, detail, kind, kind.form(detail=detail, action=action), 409)
+        return _page(request, row, detail, kind, kind.form(detail=detail, action=action), stage, 409)
+    stage |= form.changes
+    if "rehearse" in request.POST:
+        return _page(request, row, detail, kind, form, stage, 200)
     try:
-        stage = _stage(kind, home, detail.server_group) | form.changes
-        execution = run_task(request.actor, row, f"{kind.verb} {name}", [stage], form.cleaned_data["reason"])
+        execution = run_task(request.actor, row, stage["name"], [stage], form.cleaned_data["reason"])
     except InvalidInput as error:
         form.add_error(None, str(error))
-        return _plan(request, row, detail, kind, form, 422)
+        return _page(request, row, detail, kind, form, stage, 422)
     return redirect("pipelines:execution", execution.ulid)
 
 
-def _plan(
-    request: Request, application: Application, detail: ServerGroupDetail, kind: Kind, form: ActionForm, status: int
+def _page(
+    request: Request,
+    application: Application,
+    detail: ServerGroupDetail,
+    kind: Kind,
+    form: ActionForm,
+    stage: dict[str, Any],
+    status: int,
 ) -> HttpResponse:
+    """With what the stage would do now, as soon as all is known of it."""
+    is_known = kind.form is ActionForm or "capacity" in stage
     context = {
         "application": application,
         "tab": "clusters",
@@ -118,6 +111,7 @@ def _plan(
         "kind": kind,
         "form": form,
         "is_outdated": status == 409,
+        "rehearsal": rehearse_task(request.actor, application, stage["name"], [stage]) if is_known else None,
     }
     return render(request, "clusters/server_group_action.html", context, status=status)
 

@@ -11,11 +11,17 @@ locks.py            one change to a cluster at a time
 traffic_guards.py   no effect takes the last healthy, enabled server group of a guarded cluster away
 places.py           the account, region and permissions every provider write starts from
 
+In a block of rehearsing() they act on copies of the clouds.
+
 A refused permission raises trust.permissions.Refused, what people typed wrong InvalidInput, what a pipeline holds wrong
 core.values.InvalidValue; a provider's errors pass through unchanged.
 """
 
 from __future__ import annotations
+
+from clusters.providers.rehearsal import Copies, rehearsing
+
+__all__ = ["Conflict", "Copies", "InvalidInput", "rehearsing"]
 
 
 class InvalidInput(ValueError):

@@ -190,6 +190,10 @@ class Packages(Protocol):
         """
 
 
+#: The attributes of a CloudProvider that are called.
+PARTS = ("server_groups", "instances", "images", "load_balancers", "security_groups", "packages")
+
+
 class CloudProvider(Protocol):
     """One cloud. `key` is what pipelines call it (`cloudProvider`)."""
 

@@ -9,10 +9,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, cast
 
-from clusters.providers.base import CloudProvider
+from clusters.providers.base import PARTS, CloudProvider
 from clusters.trust.crashpoints import crashpoint
-
-PARTS = ("server_groups", "instances", "images", "load_balancers", "security_groups", "packages")
 
 
 def watch(provider: CloudProvider) -> CloudProvider:

@@ -195,6 +195,8 @@ class Effect:
     `intend(step, config)` runs inside a transaction and may write rows: names are reserved, percentages become sizes.
     `perform(intent, step)` runs outside any transaction, takes at most 6 s. `find(intent, step)` runs instead of it
     after a crash: the outcome when the effect happened, ABSENT when it surely did not. All three may raise StepFailed.
+    `is_rehearsable` promises that it acts on clouds alone, through clusters.operations: a rehearsal performs it on
+    copies of them, and takes the success of any other effect for granted.
     """
 
     name: str
@@ -203,6 +205,7 @@ class Effect:
     find: Callable[[Intent, StepView], Outcome | Absent]
     timeout_seconds: float | None = 300
     is_timeout_overridable: bool = False
+    is_rehearsable: bool = False
     kind: ClassVar[str] = "effect"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +19,7 @@ from pipelines.core import snapshot
 from pipelines.core.decide import decide
 from pipelines.core.definition import PipelineSpec
 from pipelines.core.plan import Json
+from pipelines.core.snapshot import Snapshot
 from pipelines.core.status import Status
 from pipelines.engine import outbox, store
 from pipelines.engine.lease import Lease
@@ -41,6 +41,26 @@ class Admission:
     dedupe_key: str | None = None
     #: Id of the stage that starts it.
     parent_stage: str | None = None
+
+    def as_snapshot(self, execution_id: str) -> Snapshot:
+        """The execution before anything has happened, under new ids of stages."""
+        stages = [
+            snapshot.Stage(
+                str(uuid7()),
+                stage.ref,
+                1,
+                stage.type_key,
+                stage.name,
+                position=position,
+                requisites=tuple(stage.requisites),
+                context=stage.context,
+            )
+            for position, stage in enumerate(self.spec.stages)
+        ]
+        execution = snapshot.Execution(
+            execution_id, self.application, Status.NOT_STARTED, actor=self.actor, trigger=self.trigger
+        )
+        return Snapshot(execution, {stage.id: stage for stage in stages})
 
 
 def engine_now() -> datetime:
@@ -121,11 +141,7 @@ RETURNING (SELECT number FROM e), at
 
 def _begin(execution: Execution, admission: Admission) -> None:
     """Decide and write what needs no look at the world: who starts an execution sees its first stages run."""
-    stages = {stage.id: stage for stage in _stages(admission.spec)}
-    known = snapshot.Execution(
-        execution.ulid, execution.application, Status.NOT_STARTED, actor=admission.actor, trigger=admission.trigger
-    )
-    decision = decide(snapshot.Snapshot(known, stages), execution.created_at, find_type)
+    decision = decide(admission.as_snapshot(execution.ulid), execution.created_at, find_type)
     if decision.perform:
         decision = decision.put_off()
     written = replace(decision, new_stages=frozenset(decision.after.stages), changed_stages=frozenset())
@@ -134,17 +150,3 @@ def _begin(execution: Execution, admission: Admission) -> None:
     execution.status, execution.message = after.status, after.message
     execution.started_at, execution.ended_at, execution.due_at = after.started_at, after.ended_at, decision.due_at
     execution.last_seq += len(decision.events)
-
-
-def _stages(spec: PipelineSpec) -> Iterator[snapshot.Stage]:
-    for position, stage in enumerate(spec.stages):
-        yield snapshot.Stage(
-            str(uuid7()),
-            stage.ref,
-            1,
-            stage.type_key,
-            stage.name,
-            position=position,
-            requisites=tuple(stage.requisites),
-            context=stage.context,
-        )

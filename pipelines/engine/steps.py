@@ -91,6 +91,13 @@ def intend(tried: Attempt) -> Intent | Outcome:
     return _translated(write_down, tried)
 
 
+def plan(tried: Attempt) -> Intent | Outcome:
+    """Inside a transaction that will be undone: what `intend` would write down, whoever holds the cluster."""
+    assert isinstance(tried.spec, Effect)
+    effect = tried.spec
+    return _translated(lambda: effect.intend(tried.view, tried.config), tried)
+
+
 def perform(tried: Attempt, lease: Lease, *, may_act: bool) -> Outcome:
     """Look, or do. An effect found in INTENT by a new holder is looked for first, and done only if surely absent."""
     if isinstance(tried.spec, Observe):

@@ -1,6 +1,8 @@
 """What people and triggers ask for: permission, validation, audit, then the engine. UI, API and triggers call the same.
 
 executions.py  start, also from a stage, cancel, restart a stage, judge, skip a wait, try again, run a task
+rehearsals.py  what a start or a task would do now
+admissions.py  what those share
 documents.py   save, import, switch on and off, delete a pipeline
 errors.py      InvalidInput: what was given is wrong; Conflict: not to the thing as it stands
 
@@ -26,6 +28,7 @@ from pipelines.operations.executions import (
     start_from_stage,
     try_again,
 )
+from pipelines.operations.rehearsals import rehearse_pipeline, rehearse_task
 
 __all__ = [
     "Conflict",
@@ -36,6 +39,8 @@ __all__ = [
     "import_pipeline",
     "judge",
     "may_judge",
+    "rehearse_pipeline",
+    "rehearse_task",
     "restart_stage",
     "run_task",
     "save_pipeline",

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
 
 from clusters.models import Application
 from clusters.trust import audit
-from clusters.trust.permissions import EXECUTE, Actor, Refused, allows, require
+from clusters.trust.permissions import EXECUTE, Actor, Refused, allows
 from pipelines.core import judging
-from pipelines.core import parameters as parameter_rules
-from pipelines.core.definition import Problem, read
+from pipelines.core.definition import Problem
 from pipelines.core.plan import Json, StepFailed
 from pipelines.engine import admit, speak
 from pipelines.models import Execution, Judgment, Pipeline, Stage
+from pipelines.operations import admissions
 from pipelines.operations.errors import Conflict, InvalidInput
 from pipelines.stages import find as find_type
 
@@ -37,30 +38,11 @@ def start(
 
     `parent_stage` is the id of the stage that waits for it.
     """
-    require(actor, EXECUTE, pipeline.application)
-    if pipeline.is_disabled:
-        raise Conflict(f"{pipeline} is disabled.")
-    spec = read(pipeline.document)
-    values, errors = parameter_rules.resolve(spec.parameters, parameters or {})
-    problems = [Problem(name, message) for name, message in errors.items()]
-    if problems or spec.errors:
-        raise InvalidInput([*problems, *spec.errors])
-    told = {"type": "manual", "user": actor.username, **(trigger or {}), "parameters": values}
-    if note:
-        told["note"] = note
-    wish = admit.Admission(
-        pipeline.application.name,
-        spec,
-        pipeline.document,
-        actor,
-        pipeline=pipeline,
-        trigger=told,
-        dedupe_key=dedupe_key,
-        parent_stage=parent_stage,
-    )
+    wish = admissions.of_pipeline(actor, pipeline, parameters, trigger, note)
+    wish = replace(wish, dedupe_key=dedupe_key, parent_stage=parent_stage)
     execution, is_new = admit.admit(wish)
     if is_new:
-        _audit(actor, "start", execution, after={"parameters": values, "note": note})
+        _audit(actor, "start", execution, after={"parameters": wish.trigger["parameters"], "note": note})
     return execution
 
 
@@ -90,13 +72,7 @@ def start_from_stage(
 @transaction.atomic
 def run_task(actor: Actor, application: Application, name: str, stages: Sequence[Json], reason: str = "") -> Execution:
     """An execution without a pipeline, for one thing done by hand: same engine, same history."""
-    require(actor, EXECUTE, application)
-    document = {"name": name, "application": application.name, "stages": list(stages)}
-    spec = read(document)
-    if spec.errors:
-        raise InvalidInput(spec.errors)
-    told = {"type": "manual", "user": actor.username, "parameters": {}, "note": reason}
-    execution, _ = admit.admit(admit.Admission(application.name, spec, document, actor, trigger=told))
+    execution, _ = admit.admit(admissions.of_task(actor, application, name, stages, reason))
     _audit(actor, "run task", execution, after={"name": name, "reason": reason})
     return execution
 

@@ -135,7 +135,7 @@ class Bake(BaseStage):
         if not config.region:
             return (Observe("completeParallel", _gather),)
         return (
-            Effect("createBake", _intend, _start, _find, timeout_seconds=pace.START_BAKE),
+            Effect("createBake", _intend, _start, _find, timeout_seconds=pace.START_BAKE, is_rehearsable=True),
             Observe("monitorBake", _monitor, pace.BAKE),
             Observe("completedBake", _complete, pace.DETERMINE),
         )

@@ -146,7 +146,7 @@ class CreateServerGroup(BaseStage):
     def steps(self, config: Any) -> tuple[StepSpec, ...]:
         return (
             Observe("determineSourceServerGroup", _determine_source, pace.DETERMINE, is_timeout_overridable=False),
-            Effect("createServerGroup", _intend, _create, _find, timeout_seconds=pace.CREATE_CALL),
+            Effect("createServerGroup", _intend, _create, _find, timeout_seconds=pace.CREATE_CALL, is_rehearsable=True),
             Observe("waitForUpInstances", _wait_for_up, pace.HEALTH_WAIT),
         )
 

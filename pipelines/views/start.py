@@ -12,6 +12,7 @@ from clusters.trust.permissions import EXECUTE, require
 from clusters.trust.requests import Request
 from pipelines import operations
 from pipelines.core.definition import read
+from pipelines.engine.rehearse import Rehearsal
 from pipelines.forms import StartForm
 from pipelines.models import Execution, Pipeline
 from pipelines.queries import whole
@@ -20,7 +21,7 @@ from pipelines.views.parts import pipeline_or_404
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def start(request: Request, app: str, pk: str) -> HttpResponse:
-    """`?like=<execution>` fills in what that one was started with."""
+    """`?like=<execution>` fills in what that one was started with. POSTed `rehearse` only shows what it would do."""
     pipeline = pipeline_or_404(request.actor, app, pk)
     require(request.actor, EXECUTE, pipeline.application)
     spec = read(pipeline.document)
@@ -28,6 +29,9 @@ def start(request: Request, app: str, pk: str) -> HttpResponse:
         form = StartForm(spec.parameters, request.POST)
         if form.is_valid():
             try:
+                if "rehearse" in request.POST:
+                    rehearsal = operations.rehearse_pipeline(request.actor, pipeline, parameters=form.parameters)
+                    return _page(request, pipeline, form, rehearsal)
                 note = form.cleaned_data["note"]
                 execution = operations.start(request.actor, pipeline, parameters=form.parameters, note=note)
                 return redirect("pipelines:execution", execution.ulid)
@@ -35,11 +39,16 @@ def start(request: Request, app: str, pk: str) -> HttpResponse:
                 form.add_problems(error.problems)
     else:
         form = StartForm(spec.parameters, earlier=_values_of(request, pipeline))
+    return _page(request, pipeline, form)
+
+
+def _page(request: Request, pipeline: Pipeline, form: StartForm, rehearsal: Rehearsal | None = None) -> HttpResponse:
     context = {
         "application": pipeline.application,
         "tab": "pipelines",
         "pipeline": pipeline,
         "form": form,
+        "rehearsal": rehearsal,
         "alert": pipeline.document.get("manualStartAlert"),
         "open": list(
             Execution.objects.open().filter(pipeline=pipeline).only("id", "number", "name").order_by("-id")[:5]

@@ -1,8 +1,9 @@
-"""Save, delete and start pipelines. Bodies are read as text: what is saved is what was sent, key for key."""
+"""Save, delete, rehearse and start pipelines. Bodies are read as text: what is saved is what was sent, key for key."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -49,12 +50,22 @@ def delete(request: Request, app: str, name: str) -> HttpResponse:
 def start(request: Request, app: str, name: str) -> Status[dict[str, str]]:
     """`name` is a name or an id; the body may be absent, null, or {"parameters": {…}}."""
     pipeline = _by_name_or_id(request, app, name)
-    body = _object(request)
-    parameters = body.get("parameters") or {}
+    execution = operations.start(request.actor, pipeline, parameters=_parameters(request))
+    return Status(202, {"ref": f"/pipelines/{execution.ulid}"})
+
+
+@router.post("/rehearsals/{app}/{path:name}", response=dict[str, Any])
+def rehearse(request: Request, app: str, name: str) -> dict[str, Any]:
+    """What a start with the same body would do now; nothing is done. Ours, not Gate's."""
+    pipeline = _by_name_or_id(request, app, name)
+    return asdict(operations.rehearse_pipeline(request.actor, pipeline, parameters=_parameters(request)))
+
+
+def _parameters(request: Request) -> dict[str, Any]:
+    parameters = _object(request).get("parameters") or {}
     if not isinstance(parameters, dict):
         raise InvalidInput([Problem("parameters", "An object is expected: {…}.")])
-    execution = operations.start(request.actor, pipeline, parameters=parameters)
-    return Status(202, {"ref": f"/pipelines/{execution.ulid}"})
+    return parameters
 
 
 def _by_name_or_id(request: Request, app: str, name: str) -> Pipeline:

@@ -3,7 +3,9 @@
 import pytest
 from django.test import Client
 
-from clusters.models import Application, ApplicationPermission, ServerGroup
+from clusters.core.values import Capacity, ServerGroupRequest
+from clusters.models import Application, ApplicationPermission, AuditEntry, ServerGroup
+from clusters.providers.memory import MemoryCloud
 from pipelines.models import Execution, Stage
 from tests import world
 from tests.clusters.views.conftest import ana, ben, cloud, mallory, shop  # noqa: F401
@@ -27,6 +29,20 @@ def test_a_resize_runs_the_stage_of_pipelines_with_what_was_asked(ana: Client) -
     assert stage.type_key == "resizeServerGroup"
     assert stage.context["capacity"] == {"min": 3, "desired": 9, "max": 12}
     assert (stage.context["credentials"], stage.context["regions"]) == ("prod", ["eu-west-1"])
+
+
+def test_the_page_shows_what_would_happen_and_does_not_do_it(ana: Client, cloud: MemoryCloud) -> None:  # noqa: F811
+    cloud.world.regions = ("eu-west-1",)
+    image = cloud.add_image("prod", "eu-west-1", "shop-1.0")
+    request = ServerGroupRequest("eu-west-1", "shop-prod-worker-v031", image.id, Capacity(3, 6, 12))
+    cloud.server_groups.create("prod", request, "earlier")
+    audited = AuditEntry.objects.count()
+    assert "leaves its load balancers" in ana.get(f"{WORKER}/disable").text
+    url = f"{WORKER}/resize"
+    assert "What it would do now" not in ana.get(url).text
+    answer = ana.post(url, {"seen": seen(ana, url), "desired": 9, "min": 3, "max": 12, "rehearse": "1"})
+    assert "goes from 6 instances (3 to 12) to 9 instances (3 to 12)" in answer.text
+    assert (Execution.objects.count(), AuditEntry.objects.count()) == (0, audited)
 
 
 def test_sizes_that_do_not_hold_together_are_said_at_the_field(ana: Client) -> None:  # noqa: F811

@@ -44,7 +44,7 @@ class Change:
 
 
 def change_effect(name: str, intend: Callable[[StepView, Any], Intent]) -> Effect:
-    return Effect(name, intend, _perform, _find, timeout_seconds=pace.CLOUD_CALL)
+    return Effect(name, intend, _perform, _find, timeout_seconds=pace.CLOUD_CALL, is_rehearsable=True)
 
 
 def intend_changes(

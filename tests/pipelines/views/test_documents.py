@@ -134,6 +134,14 @@ def test_the_start_form_knows_defaults_choices_and_what_is_required(as_user, ali
     assert 'Version <span class="faint">required</span>' in html
 
 
+def test_what_a_start_would_do_is_shown_and_not_done(as_user, rita, release):
+    response = as_user(rita).post(url("start", release), {"p0": "2.0", "p1": "prod", "rehearse": "1"})
+    html = response.content.decode()
+    assert "What it would do now" in html
+    assert "not tried here; taken to succeed" in html
+    assert Execution.objects.count() == 0
+
+
 def test_starting_with_parameters(as_user, rita, release):
     response = as_user(rita).post(url("start", release), {"p0": "2.0", "p1": "prod", "note": "for the show"})
     execution = Execution.objects.get()

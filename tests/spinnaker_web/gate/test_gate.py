@@ -41,6 +41,7 @@ PATHS = [
     ("GET", "/applications/shop/pipelineConfigs"),
     ("POST", "/pipelines"),
     ("POST", "/pipelines/shop/Release"),
+    ("POST", "/rehearsals/shop/Release"),
     ("DELETE", "/pipelines/shop/Release"),
 ]
 
@@ -213,3 +214,17 @@ def test_parameters_that_cannot_be_stored_are_a_400(call, rita, release, value):
     answer = call(rita, "POST", "/pipelines/shop/Release", f'{{"parameters": {{"version": {value}}}}}')
     assert answer.status_code == 400
     assert not Execution.objects.exists()
+
+
+def test_a_rehearsal_tells_what_a_start_would_do_and_starts_nothing(call, rita, release):
+    body = {"parameters": {"version": "2.0.0"}}
+    told = call(rita, "POST", "/rehearsals/shop/Release", body).json()
+    assert (told["status"], [line["stage"] for line in told["lines"]]) == (
+        "SUCCEEDED",
+        ["Go live?", "Go live?", "Cool down"],
+    )
+    assert Execution.objects.count() == 0
+
+
+def test_who_may_not_start_may_not_rehearse(call, bob, release):
+    assert call(bob, "POST", "/rehearsals/shop/Release", {"parameters": {"version": "2"}}).status_code == 403

@@ -1,0 +1,138 @@
+"""The clouds as they stand now, copied into memory on first look: what a rehearsal changes instead of the real ones.
+
+with rehearsing() as copies:        # in this thread get_provider hands out copies from here on
+    copies.changes()
+    ...                             # operations as ever
+    copies.changes()                # what they changed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from clusters.core.differences import Difference, Key, differences
+from clusters.core.values import Package
+from clusters.providers.base import PARTS, CloudProvider
+from clusters.providers.memory import MemoryCloud
+
+
+class Copies:
+    """The copy of each cloud that was asked for."""
+
+    def __init__(self) -> None:
+        self._clouds: dict[str, _Copy] = {}
+        self._seen: dict[Key, Any] = {}
+
+    def of(self, real: CloudProvider) -> CloudProvider:
+        return cast(CloudProvider, self._clouds.setdefault(real.key, _Copy(real, self._seen)))
+
+    def changes(self) -> list[Difference]:
+        """What has changed since this was last asked."""
+        now = {key: value for copy in self._clouds.values() for key, value in copy.contents()}
+        before = dict(self._seen)
+        self._seen.clear()
+        self._seen.update(now)
+        return differences(before, now)
+
+
+_COPIES: ContextVar[Copies | None] = ContextVar("copies", default=None)
+
+
+@contextmanager
+def rehearsing() -> Iterator[Copies]:
+    copies = Copies()
+    token = _COPIES.set(copies)
+    try:
+        yield copies
+    finally:
+        _COPIES.reset(token)
+
+
+def is_rehearsing() -> bool:
+    return _COPIES.get() is not None
+
+
+def copy_of(real: CloudProvider) -> CloudProvider | None:
+    """None outside of a rehearsal."""
+    copies = _COPIES.get()
+    return copies.of(real) if copies else None
+
+
+class _Copy:
+    """A provider over a MemoryCloud that reads each region from the real one when it is first asked about."""
+
+    def __init__(self, real: CloudProvider, seen: dict[Key, Any]) -> None:
+        self.key, self.label, self.has_packages = real.key, real.label, real.has_packages
+        self.real = real
+        self.memory = MemoryCloud(regions=(), clock=lambda: datetime.now(UTC))
+        self._seen = seen
+        self._loaded: set[tuple[str, str]] = set()
+        if real.has_packages:
+            self.memory.world.packages = {(one.name, one.version): one for one in real.packages.list()}
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in PARTS:
+            raise AttributeError(name)
+        return _Part(self, name)
+
+    def regions(self, account: str) -> list[str]:
+        return self.real.regions(account)
+
+    def contents(self) -> Iterator[tuple[Key, Any]]:
+        world = self.memory.world
+        firewalls = {key: group for key, group in world.firewalls.items() if key[2] == group.name}
+        for kind, values in (
+            ("server group", world.groups),
+            ("load balancer", world.balancers),
+            ("firewall", firewalls),
+        ):
+            for key, value in values.items():
+                yield (kind, *key), value
+
+    def load(self, account: str, region: str) -> None:
+        if (account, region) in self._loaded or region not in self.real.regions(account):
+            return
+        self._loaded.add((account, region))
+        world = self.memory.world
+        world.regions = (*world.regions, region)
+        for group in self.real.server_groups.list(account, region):
+            world.keep(group)
+        for image in self.real.images.list(account, region):
+            world.images[account, region, image.id] = image
+        for balancer in self.real.load_balancers.list(account, region):
+            world.balancers[account, region, balancer.name] = balancer
+        for firewall in self.real.security_groups.list(account, region):
+            world.firewalls[account, region, firewall.name] = firewall
+            world.firewalls[account, region, firewall.id] = firewall
+        self._seen.update({key: value for key, value in self.contents() if key[1:3] == (account, region)})
+
+    def complete(self, path: str, arguments: tuple[Any, ...]) -> None:
+        """What no list tells, read or made up when a call is about it."""
+        world = self.memory.world
+        if path == "images.get" and arguments not in world.images:
+            world.images[arguments] = self.real.images.get(*arguments)
+        if path == "server_groups.blueprint" and arguments not in world.requests and arguments in world.groups:
+            world.requests[arguments] = self.real.server_groups.blueprint(*arguments)
+        if path == "images.start_bake" and not self.has_packages:  # it is known to the host that bakes, not to us
+            package, version = arguments[1].package, arguments[1].version
+            world.packages.setdefault((package, version), Package(package, version, "", 0, world.now()))
+
+
+class _Part:
+    def __init__(self, copy: _Copy, name: str) -> None:
+        self._copy = copy
+        self._name = name
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            if self._name != "packages":
+                account, place = arguments[0], arguments[1]
+                self._copy.load(account, place if isinstance(place, str) else place.region)
+                self._copy.complete(f"{self._name}.{method}", arguments[:3])
+            return getattr(getattr(self._copy.memory, self._name), method)(*arguments, **named)
+
+        return call
