@@ -12,14 +12,16 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth import get_user
 from django.db import Error, connections
 from django.db.models import Max
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 from redis import RedisError
@@ -32,17 +34,22 @@ from pipelines.engine.outbox import CHANNEL
 from pipelines.models import Event
 from pipelines.models.ids import from_ulid, to_ulid
 from pipelines.queries import visible
+from spinnaker_web.access import session_limits
 
 log = logging.getLogger(__name__)
 
 READ_SECONDS = 1.0
 COALESCE_SECONDS = 0.1
 BEAT_SECONDS = 10.0
+#: How old the answer may be to whether the reader still may, when nothing is told, and when something is.
 CHECK_SECONDS = 30.0
+CHECK_TO_TELL_SECONDS = 3.0
 #: A stream ends after this; the browser comes back, through whatever login and roles are then.
 STREAM_SECONDS = 600.0
 MOST_TOPICS = 20
 MOST_STREAMS = 500
+#: So that nobody takes the place of all others; a browser keeps six at most.
+MOST_STREAMS_OF_PERSON = 20
 #: Ids are given out before commit, so a lower one may appear after a higher one: so many are looked at again.
 OVERLAP = 500
 MOST_ROWS = 2000
@@ -51,8 +58,9 @@ MOST_ROWS = 2000
 class Stream:
     """One open page: what it asked for, and what of that has changed since it was last told (topic -> version)."""
 
-    def __init__(self, topics: Iterable[str]) -> None:
+    def __init__(self, topics: Iterable[str], person: int | None = None) -> None:
         self.topics = frozenset(topics)
+        self.person = person
         self._changed: dict[str, int] = {}
         self._wake = asyncio.Event()
 
@@ -80,9 +88,9 @@ class Hub:
         self._streams: set[Stream] = set()
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def is_full(self) -> bool:
-        return len(self._streams) >= MOST_STREAMS
+    def has_room(self, person: int | None) -> bool:
+        mine = sum(stream.person == person for stream in list(self._streams))
+        return len(self._streams) < MOST_STREAMS and mine < MOST_STREAMS_OF_PERSON
 
     def join(self, stream: Stream) -> None:
         self._streams.add(stream)
@@ -201,11 +209,11 @@ def live(request: Request) -> HttpResponseBase:
     topics = allowed(request.actor, request.GET.get("topics", "").split(",")[:MOST_TOPICS])
     if not topics:
         raise Http404
-    if HUB.is_full:
+    if not HUB.has_room(request.user.pk):
         return HttpResponse("Too many streams; poll instead.", status=503, headers={"Retry-After": "30"})
     last = request.headers.get("Last-Event-ID", "")
-    check = (request.user.pk, request.session.session_key, request.session.exists)
-    events = _events(topics, int(last) if last.isdecimal() and len(last) < 19 else None, check)
+    reader = Reader(request.user.pk or 0, request.session.session_key or "")
+    events = _events(topics, int(last) if last.isdecimal() and len(last) < 19 else None, reader)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingHttpResponse(events, content_type="text/event-stream", headers=headers)
 
@@ -227,9 +235,21 @@ def allowed(actor: Actor, topics: Iterable[str]) -> frozenset[str]:
     return frozenset([f"app:{one.name}" for one in applications] + [f"execution:{one.ulid}" for one in executions])
 
 
-def _still_allowed(topics: frozenset[str], user_id: int, session_key: str, exists: Callable[[str], bool]) -> bool:
-    user = get_user_model().objects.filter(pk=user_id).first()
-    return user is not None and exists(session_key) and topics <= allowed(actor_of(user), topics)
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whose stream it is, to be asked again while it lasts."""
+
+    user_id: int
+    session_key: str
+
+    def still_may(self, topics: frozenset[str]) -> bool:
+        """Whether the session goes on, of the same person, and they may see all of the topics."""
+        request = HttpRequest()
+        request.session = import_module(settings.SESSION_ENGINE).SessionStore(self.session_key)
+        user = get_user(request)
+        if user.pk != self.user_id or session_limits.is_over(request.session, time.time()):
+            return False
+        return topics <= allowed(actor_of(user), topics)
 
 
 def _missed(topics: frozenset[str], last: int | None) -> dict[str, int]:
@@ -241,10 +261,10 @@ def _missed(topics: frozenset[str], last: int | None) -> dict[str, int]:
     return {topic: version for topic, version in happened.items() if topic in topics and version > last}
 
 
-async def _events(topics: frozenset[str], last: int | None, check: tuple[Any, ...]) -> AsyncIterator[str]:
+async def _events(topics: frozenset[str], last: int | None, reader: Reader) -> AsyncIterator[str]:
     # The request's own thread would keep its connection as long as the stream lives.
     await sync_to_async(connections.close_all)()
-    stream = Stream(topics)
+    stream = Stream(topics, reader.user_id)
     HUB.join(stream)
     try:
         yield "retry: 1000\n\n"
@@ -252,9 +272,9 @@ async def _events(topics: frozenset[str], last: int | None, check: tuple[Any, ..
         started = checked = time.monotonic()
         while time.monotonic() - started < STREAM_SECONDS:
             changes = await stream.changes(BEAT_SECONDS)
-            if time.monotonic() - checked > CHECK_SECONDS:
+            if time.monotonic() - checked > (CHECK_TO_TELL_SECONDS if changes else CHECK_SECONDS):
                 checked = time.monotonic()
-                if not await in_thread(_still_allowed, topics, *check):
+                if not await in_thread(reader.still_may, topics):
                     return
             yield _message(changes) if changes else "event: beat\ndata: 1\n\n"
     finally:

@@ -9,6 +9,7 @@ SPINNAKER_HTTPS           1 when a proxy in front speaks HTTPS
 SPINNAKER_SECRETS_KEYS    comma list of long texts that encrypt stored secrets, the newest first; `up` makes one
 SPINNAKER_OUTBOUND_ALLOW  what may be called although it is not public: networks and host names, comma list
 SPINNAKER_OUTBOUND_PROXY, SPINNAKER_OUTBOUND_CA_FILE   a proxy for calls out of here, more certificates to trust
+SPINNAKER_SESSION_IDLE_SECONDS   how long one may do nothing before one signs in again (3600; 0 turns it off)
 SPINNAKER_DEBUG           1 for Django's debug pages; refuses to start unless hosts are local
 """
 
@@ -57,6 +58,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "spinnaker_web.access.session_limits.SessionLimitsMiddleware",
     "spinnaker_web.access.tokens.BearerTokenMiddleware",
     "spinnaker_web.access.sign_in_required.SignInRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -144,7 +146,10 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 
+#: At the latest then a person signs in again, however busy they were.
 SESSION_COOKIE_AGE = 12 * 3600
+#: A session ends when its person has asked for nothing so long; 0 lets it go on until SESSION_COOKIE_AGE.
+SESSION_IDLE_SECONDS = env.int("SPINNAKER_SESSION_IDLE_SECONDS", default=3600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

@@ -15,6 +15,8 @@ class ApiToken(models.Model):
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, editable=False)
+    #: It opens nothing from then on; None: it never ends by itself.
+    expires_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["-created_at"]
@@ -24,7 +26,7 @@ class ApiToken(models.Model):
 
 
 class SignInTry(models.Model):
-    """One try to sign in. `key` is a digest of account and address, as people type passwords into the wrong field."""
+    """One try to sign in, once for each limit it counts for; `key` is a digest of what that limit is about."""
 
     key = models.CharField(max_length=64)
     at = models.DateTimeField(auto_now_add=True)

@@ -1,12 +1,17 @@
 """What streams tell, to whom; the open page that listens is in tests/journeys/test_live.py."""
 
+from datetime import timedelta
+
 import pytest
-from django.contrib.sessions.backends.db import SessionStore
+from asgiref.sync import async_to_sync, sync_to_async
+from django.contrib.sessions.models import Session
+from django.utils import timezone
 
 from clusters.trust.permissions import actor_of
 from pipelines import operations
 from pipelines.models import Event, Execution
 from spinnaker_web import live
+from spinnaker_web.access import session_limits
 from tests.pipelines.views.conftest import alice, asking, bob, charlie, moved, release, shop
 
 __all__ = ["alice", "asking", "bob", "charlie", "release", "shop"]
@@ -34,16 +39,88 @@ def test_only_what_may_be_seen_is_followed(bob, charlie, asking):
     assert live.allowed(actor_of(charlie), asked) == frozenset()
 
 
-def test_a_stream_ends_with_the_session_the_role_or_the_user(bob, asking):
-    session = SessionStore()
-    session.create()
-    followed = frozenset(topics(asking))
-    check = (followed, bob.pk, session.session_key, session.exists)
-    assert live._still_allowed(*check)
+@pytest.fixture
+def reader(client, bob) -> live.Reader:
+    client.force_login(bob)
+    client.get("/me")
+    return live.Reader(bob.pk, client.session.session_key)
+
+
+def role(client, bob):
     bob.groups.clear()
-    assert not live._still_allowed(*check)
-    session.delete()
-    assert not live._still_allowed(frozenset(), *check[1:])
+
+
+def user(client, bob):
+    bob.is_active = False
+    bob.save()
+
+
+def password(client, bob):
+    bob.set_password("another password for tests")
+    bob.save()
+
+
+def signed_out(client, bob):
+    client.post("/logout")
+
+
+def somebody_else(client, bob):
+    session = client.session
+    session["_auth_user_id"] = "0"
+    session.save()
+
+
+def idle(client, bob):
+    session = client.session
+    session[session_limits.SEEN] -= 3600 + session_limits.STEP_SECONDS + 1
+    session.save()
+
+
+def expired(client, bob):
+    Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("lose", [role, user, password, signed_out, somebody_else, idle, expired])
+def test_a_stream_ends_with_what_let_it_begin(client, bob, asking, reader, lose):
+    followed = frozenset(topics(asking))
+    assert reader.still_may(followed)
+    lose(client, bob)
+    assert not reader.still_may(followed)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_happens_after_the_role_is_gone_is_not_told(client, bob, asking, reader, monkeypatch):
+    """However lately it was asked before: nothing is told on an older answer than CHECK_TO_TELL_SECONDS."""
+    monkeypatch.setattr(live, "CHECK_TO_TELL_SECONDS", 0)
+    followed = frozenset(topics(asking))
+
+    async def listen() -> list[str]:
+        events = live._events(followed, None, reader)
+        said = [await anext(events), await anext(events)]
+        await sync_to_async(bob.groups.clear)()
+        for stream in live.HUB._streams:
+            stream.offer(dict.fromkeys(followed, 10**9))
+        return [*said, *[line async for line in events]]
+
+    said = async_to_sync(listen)()
+    assert len(said) == 2
+    assert "retry" in said[0]
+    assert f"execution:{asking.ulid}" in said[1]
+    assert not live.HUB._streams
+
+
+def test_one_person_cannot_take_the_streams_of_all(client, alice, bob, asking):
+    url = f"/live?topics=app:shop,execution:{asking.ulid}"
+    streams = [live.Stream([], bob.pk) for _ in range(live.MOST_STREAMS_OF_PERSON)]
+    live.HUB._streams.update(streams)
+    try:
+        client.force_login(bob)
+        answer = client.get(url)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+        client.force_login(alice)
+        assert client.get(url).status_code == 200
+    finally:
+        live.HUB._streams.difference_update(streams)
 
 
 def test_each_event_is_told_once(alice, asking):

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -39,13 +40,13 @@ def make_token(request: Request) -> HttpResponse:
     form = TokenForm(request.POST)
     if not form.is_valid():
         return _page(request, 422, token_form=form)
-    return _page(request, 201, new_token=tokens.make(_who(request), form.cleaned_data["name"]))
+    return _page(request, 201, new_token=tokens.make(_who(request), form.cleaned_data["name"], form.lasts))
 
 
 @require_POST
 def revoke_token(request: Request, pk: int) -> HttpResponse:
     token = get_object_or_404(ApiToken, pk=pk, user=_who(request))
-    token.delete()
+    tokens.revoke(token)
     messages.success(request, f"Token “{token.name}” no longer opens anything.")
     return redirect("me")
 
@@ -59,6 +60,7 @@ def _page(request: Request, status: int = 200, **changes: Any) -> HttpResponse:
     context = {
         "theme_form": ThemeForm(initial={"theme": request.session.get("theme", "")}),
         "token_form": TokenForm(),
+        "now": timezone.now(),
         "tokens": ApiToken.objects.filter(user=_who(request)),
         "roles": sorted(request.actor.roles),
         **changes,

@@ -35,19 +35,22 @@ def log_in(request: Request) -> HttpResponse:
     form = SignInForm(request.POST)
     if not form.is_valid():
         return _page(request, form, to, 422)
-    name, address = form.cleaned_data["username"], request.META.get("REMOTE_ADDR", "")
-    if not throttle.is_allowed(name, address):
+    name = form.cleaned_data["username"]
+    this_try = throttle.begin(name, request)
+    if this_try is None:
         form.add_error(None, TOO_MANY)
         return _page(request, form, to, 429)
     user = authenticate(request, username=name, password=form.cleaned_data["password"])
     if user is None:
         form.add_error(None, WRONG)
         return _page(request, form, to, 422)
-    throttle.forget(name, address)
+    this_try.succeeded()
     login(request, user)
     # Kept in the session, which every page reads anyway.
     request.session["theme"] = Preference.objects.filter(user=user).values_list("theme", flat=True).first() or ""
-    return HttpResponseRedirect(to)
+    response = HttpResponseRedirect(to)
+    throttle.remember(name, response)
+    return response
 
 
 @login_not_required

@@ -1,11 +1,14 @@
 """A person's own page: theme, and tokens for programs."""
 
 import hashlib
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
+from clusters.models import AuditEntry
 from spinnaker_web.access import tokens
 from spinnaker_web.access.models import ApiToken
 
@@ -75,3 +78,27 @@ def test_nobody_revokes_the_token_of_somebody_else(ana: User) -> None:
     stranger.force_login(User.objects.create_user("ben"))
     assert stranger.post(f"/me/tokens/{ApiToken.objects.get().pk}/revoke").status_code == 404
     assert ApiToken.objects.count() == 1
+
+
+def test_a_token_ends_by_itself_after_ninety_days_unless_chosen_otherwise(ana: User, as_ana: Client) -> None:
+    made = as_ana.post("/me/tokens", {"name": "CI"})
+    token = ApiToken.objects.get()
+    assert abs(token.expires_at - token.created_at - timedelta(days=90)) < timedelta(seconds=5)
+    assert f"ends {token.expires_at:%-d %B %Y}" in as_ana.get("/me").text
+    program = bearer(made.context["new_token"])
+    assert program.get("/gate/applications").status_code == 200
+    ApiToken.objects.update(expires_at=timezone.now())
+    answer = program.get("/gate/applications")
+    assert (answer.status_code, answer.json()) == (401, {"error": "This token is not known, or no longer."})
+    assert "ended" in as_ana.get("/me").text
+    assert as_ana.post("/me/tokens", {"name": "x", "days": "100000"}).status_code == 422
+    as_ana.post("/me/tokens", {"name": "for ever", "days": "never"})
+    assert ApiToken.objects.get(name="for ever").expires_at is None
+
+
+def test_making_and_revoking_a_token_is_audited_without_it(ana: User, as_ana: Client) -> None:
+    token = as_ana.post("/me/tokens", {"name": "CI", "days": "7"}).context["new_token"]
+    as_ana.post(f"/me/tokens/{ApiToken.objects.get().pk}/revoke")
+    made, revoked = AuditEntry.objects.order_by("id")
+    assert (made.action, revoked.action, made.actor) == ("token.make", "token.revoke", "ana")
+    assert token not in str([made.after, revoked.before])
