@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from clusters.core.differences import Difference, Key, differences
-from clusters.core.values import Package
+from clusters.core.values import Bake, BakeRequest, BakeState, Package
 from clusters.providers.base import PARTS, CloudProvider
 from clusters.providers.memory import MemoryCloud
 
@@ -117,9 +118,20 @@ class _Copy:
             world.images[arguments] = self.real.images.get(*arguments)
         if path == "server_groups.blueprint" and arguments not in world.requests and arguments in world.groups:
             world.requests[arguments] = self.real.server_groups.blueprint(*arguments)
-        if path == "images.start_bake" and not self.has_packages:  # it is known to the host that bakes, not to us
-            package, version = arguments[1].package, arguments[1].version
-            world.packages.setdefault((package, version), Package(package, version, "", 0, world.now()))
+        if path == "images.start_bake":
+            self._complete_bake(*arguments[:2])
+
+    def _complete_bake(self, account: str, request: BakeRequest) -> None:
+        """Equal bakes of earlier days are known by their images, packages perhaps only to the host that bakes."""
+        world = self.memory.world
+        if not self.has_packages:
+            package = Package(request.package, request.version, "", 0, world.now())
+            world.packages.setdefault((request.package, request.version), package)
+        wanted = (request.package, request.version, request.base)
+        for (owner, region, _), image in world.images.items():
+            if (owner, region) == (account, request.region) and (image.package, image.version, image.base) == wanted:
+                bake = Bake(f"of {image.id}", BakeState.COMPLETED, image, previously_baked=True)
+                world.bakes.setdefault(bake.id, (account, replace(request, rebake=False), bake))
 
 
 class _Part:
