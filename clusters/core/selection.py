@@ -6,10 +6,12 @@ deployed; it and whatever is newer is never acted on, but counts towards what re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from fractions import Fraction
 
-from clusters.core.values import Health, InvalidValue, ServerGroup
+from clusters.core.values import Health, Instance, InvalidValue, ServerGroup
 
 Groups = Sequence[ServerGroup]
 
@@ -77,6 +79,22 @@ def to_disable(
     kept = max(0, remaining - (len(groups) - len(candidates)))
     active = [group for group in candidates if is_active(group)]
     return _names(_in_order(active, prefer_larger=prefer_larger)[kept:])
+
+
+def share_of(group: ServerGroup, percentage: int) -> list[str]:
+    """Ids of the instances to take out of traffic so that `percentage` percent, rounded up, are out.
+
+    First counted are those that are out already, then those that are ill, then the oldest: asking for a larger share
+    later adds to the smaller one.
+    """
+    count = math.ceil(Fraction(percentage) * len(group.instances) / 100)
+
+    def worth(instance: Instance) -> tuple[int, datetime, str]:
+        is_out = instance.health in (Health.OUT_OF_SERVICE, Health.DRAINING)
+        rank = 0 if is_out else 2 if instance.health is Health.UP else 1
+        return rank, instance.launched_at or group.created_at, instance.id
+
+    return [instance.id for instance in sorted(group.instances, key=worth)[:count]]
 
 
 def _surplus(

@@ -31,9 +31,9 @@ Json = dict[str, Any]
 
 #: Tag that names who asked for the server group.
 ACTOR_TAG = "spinnaker-created-by"
-KINDS = frozenset({"resize", "disable", "enable", "destroy", "suspend", "resume"})
+KINDS = frozenset({"resize", "disable", "enable", "destroy", "suspend", "resume", "deregister"})
 #: A server group that is gone is as good as disabled or destroyed.
-FINE_WHEN_GONE = frozenset({"disable", "destroy"})
+FINE_WHEN_GONE = frozenset({"disable", "destroy", "deregister"})
 
 
 def cluster_key(account: str, region: str, cluster: str) -> str:
@@ -106,10 +106,13 @@ def intend_change(
     capacity: Capacity | None = None,
     *,
     processes: frozenset[str] = frozenset(),
+    load_balancer: str = "",
+    instances: Collection[str] = (),
     along_with: Collection[str] = (),
     execution_id: str = "",
 ) -> Json:
-    """`kind` is one of KINDS; resize takes an absolute `capacity`, suspend and resume take `processes`.
+    """`kind` is one of KINDS; resize takes an absolute `capacity`, suspend and resume take `processes`, deregister
+    drains `instances` from one `load_balancer`.
 
     `along_with` names server groups that lose their traffic by the same effect, for the traffic guard.
     Raises Refused, Guarded; NotFound or Conflict when the server group is gone or going (fine for disable and destroy).
@@ -133,8 +136,10 @@ def intend_change(
         "application": application,
         "capacity": capacity.as_json() if capacity else None,
         "processes": sorted(processes),
+        "load_balancer": load_balancer,
+        "instances": sorted(instances),
     }
-    change = {"capacity": intent["capacity"], "processes": intent["processes"]}
+    change = {name: intent[name] for name in ("capacity", "processes", "load_balancer", "instances") if intent[name]}
     _record(actor, intent, execution_id, before=before, after=change)
     return intent
 
@@ -146,7 +151,8 @@ def takes_traffic_away(kind: str, capacity: Capacity | None) -> bool:
 
 def change(actor: Actor, intent: Json) -> None:
     """Do it; again is harmless. Raises Refused, ProviderError."""
-    groups = still_writable(actor, intent).provider.server_groups
+    provider = still_writable(actor, intent).provider
+    groups, instances = provider.server_groups, provider.instances
     target = intent["account"], intent["region"], intent["name"]
     try:
         match intent["kind"]:
@@ -162,6 +168,8 @@ def change(actor: Actor, intent: Json) -> None:
                 groups.suspend(*target, frozenset(intent["processes"]))
             case "resume":
                 groups.resume(*target, frozenset(intent["processes"]))
+            case "deregister":
+                instances.deregister(*target[:2], intent["load_balancer"], tuple(intent["instances"]))
     except NotFound:
         if intent["kind"] not in FINE_WHEN_GONE:
             raise

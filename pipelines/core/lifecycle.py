@@ -213,11 +213,25 @@ class Lifecycle:
                 return
             status = Status.CANCELED if halted.status is Status.CANCELED else Status.TERMINAL
             self.fail(stage, halted.message, status)
-        elif all(child.status.is_complete for child in children):
+        elif all(child.status.is_complete or self._is_companion(child) for child in children):
+            for child in children:
+                self._dismiss(child)
             if stage.phase is Phase.BEFORE:
                 self._next_step(stage, 0)
             else:
                 self.draft.move_stage(stage, Status.SUCCEEDED)
+
+    def _is_companion(self, stage: Stage) -> bool:
+        stage_type = self.find_type(stage.type_key)
+        return stage_type is not None and stage_type.is_companion
+
+    def _dismiss(self, stage: Stage) -> None:
+        """End a companion that still runs: what it kept company has ended well."""
+        if stage.status is Status.RUNNING:
+            for step in self.draft.steps_of(stage):
+                if step.status.is_open:
+                    self._end_step(step, StepStatus.DONE, "")
+            self.draft.move_stage(self.draft.stages[stage.id], Status.SUCCEEDED)
 
     def _end_failed(self, stage: Stage, halted: Stage | None) -> None:
         message = stage.message
@@ -273,9 +287,13 @@ class Lifecycle:
         return ids
 
     def is_called_off(self, stage: Stage) -> bool:
-        """True when something beside or above `stage` has failed, so that it is only waited for to be closed."""
-        line = self._line(stage)
-        return any(other.parent_id in line and other.status.halts for other in self.draft.stages.values())
+        """True when something beside or above `stage` has failed, so that it is only waited for to be closed.
+
+        What follows a failure is not called off by that failure: only what belongs to the same phase counts.
+        """
+        places = {(one.parent_id, one.owner) for one in map(self.draft.stages.__getitem__, self._line(stage))}
+        others = (other for other in self.draft.stages.values() if other.parent_id is not None)
+        return any((other.parent_id, other.owner) in places and other.status.halts for other in others)
 
     def _view(self, stage: Stage) -> StageView:
         return stage_view(self.draft.execution, self.draft.stages, self.draft.stages[stage.id])

@@ -220,6 +220,8 @@ class StageType(Protocol):
     aliases: ClassVar[tuple[str, ...]]
     #: A finished execution may be restarted at this stage.
     is_restartable: ClassVar[bool]
+    #: A child of this type runs only while other children do, and is dismissed once these have ended well.
+    is_companion: ClassVar[bool]
 
     def parse(self, context: Mapping[str, Any]) -> Any: ...
     def before(self, config: Any, stage: StageView) -> list[Child]: ...

@@ -23,6 +23,7 @@ from pipelines.stages.rollback_server_group import RollbackServerGroup
 from pipelines.stages.scale_down_cluster import ScaleDownCluster
 from pipelines.stages.shrink_cluster import ShrinkCluster
 from pipelines.stages.wait import Wait
+from pipelines.stages.watch_server_group import WatchServerGroup
 
 STAGE_TYPES: dict[str, StageType] = {
     "bake": Bake(),
@@ -42,6 +43,7 @@ STAGE_TYPES: dict[str, StageType] = {
     "scaleDownCluster": ScaleDownCluster(),
     "shrinkCluster": ShrinkCluster(),
     "wait": Wait(),
+    "watchServerGroup": WatchServerGroup(),
 }
 
 _BY_ALIAS = {alias: stage_type for stage_type in STAGE_TYPES.values() for alias in stage_type.aliases}

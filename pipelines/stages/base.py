@@ -60,6 +60,7 @@ class BaseStage:
     label: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
     is_restartable: ClassVar[bool] = False
+    is_companion: ClassVar[bool] = False
     Config: ClassVar[type[StageConfig]] = StageConfig
 
     def parse(self, context: Mapping[str, Any]) -> Any:

@@ -47,8 +47,9 @@ class Source(StageConfig):
 
 class Config(Launch):
     source: Source = Source()
-    #: Written once it is created.
+    #: Written once it is created; `savedCapacity` is what was asked for.
     server_group_name: str = ""
+    saved_capacity: Json = {}
 
 
 def _determine_source(step: StepView, config: Config) -> Outcome:
@@ -78,7 +79,8 @@ def _intend(step: StepView, config: Config) -> Intent:
     region, name = config.region_names[0], config.name_in(step.stage.application)
     with cloud_errors():
         image = images.chosen_image(step.stage, config, region)
-        capacity = _capacity(step, config, region)
+        wish = _capacity(step, config, region)
+        capacity = strategies.find(config.strategy).initial(wish)
         intent = server_groups.intend_create(
             step.stage.actor,
             account=config.account_name,
@@ -90,7 +92,7 @@ def _intend(step: StepView, config: Config) -> Intent:
             token=step.token,
             execution_id=step.stage.execution_id,
         )
-    request = {"create": intent, "capacity": capacity.as_json()}
+    request = {"create": intent, "capacity": capacity.as_json(), "wish": wish.as_json()}
     summary = f"create {intent['name']} with {capacity.desired} instances of {image}"
     return Intent(request, summary, server_groups.cluster_key(config.account_name, region, name.cluster))
 
@@ -125,6 +127,7 @@ def _created(intent: Intent, group: ServerGroup) -> Succeeded:
         **deployed,
         **names_of(group.name),
         "capacity": capacity,
+        "savedCapacity": intent.request["wish"],
         "capacitySnapshot": {
             "minSize": capacity["min"],
             "desiredCapacity": capacity["desired"],
@@ -165,4 +168,6 @@ def _deployment(config: Config, stage: StageView) -> Deployment:
         source=config.source.name,
         place=config.cluster_place(stage.application)
         | {"targetHealthyDeployPercentage": config.target_healthy_deploy_percentage},
+        wish=config.saved_capacity,
+        source_minimum=stage.lookup(f"originalCapacity.{config.source.name}", {}).get("min"),
     )

@@ -11,7 +11,7 @@ from clusters import queries
 from clusters.core.values import ServerGroup
 from pipelines.core.plan import Child, Json, Observe, Outcome, StageView, StepSpec, StepView, Succeeded, in_sequence
 from pipelines.stages.base import BaseStage, StageConfig, cloud_errors
-from pipelines.stages.parts import pace
+from pipelines.stages.parts import health, pace
 from pipelines.stages.parts.cluster_wide import ClusterWideConfig
 
 
@@ -22,6 +22,8 @@ class Additional(StageConfig):
     disable_only: bool = False
     #: What is disabled was disabled for a reason: never go back to it.
     only_enabled_server_groups: bool = False
+    #: Ours: to the original server group or to none.
+    only_original: bool = False
 
 
 class Config(ClusterWideConfig):
@@ -29,6 +31,8 @@ class Config(ClusterWideConfig):
     server_group: str = ""
     #: The one to go back to; without it the one before `server_group`.
     original_server_group: str = ""
+    #: Ours: leave things as they are where `server_group` is healthy.
+    only_if_unhealthy: bool = False
     #: Percent; without it by size: below 10 instances all, below 20 nine tenths, else 95.
     target_healthy_rollback_percentage: int | None = Field(default=None, ge=0, le=100)
     #: Seconds.
@@ -39,16 +43,21 @@ class Config(ClusterWideConfig):
 def _determine(step: StepView, config: Config) -> Outcome:
     types: Json = {}
     contexts: Json = {}
-    skipped = []
+    skipped, kept = [], []
     for region in config.region_names:
         with cloud_errors():
             groups = queries.live_cluster(step.stage.actor, config.account_name, region, config.cluster_name)
-        if pair := _candidates(config, groups):
+        pair = _candidates(config, groups)
+        if pair and config.only_if_unhealthy and health.is_healthy(pair[0], config):
+            kept.append(pair[0].name)
+        elif pair:
             types[region] = "EXPLICIT"
             contexts[region] = _context(config, *pair)
         else:
             skipped.append(region)
-    note = f"Nothing to go back to in {', '.join(skipped)}" if skipped else ""
+    told = [f"Nothing to go back to in {', '.join(skipped)}"] if skipped else []
+    told += [f"{name} is healthy and goes on taking traffic" for name in kept]
+    note = "; ".join(told)
     outputs = {"rollbackTypes": types, "rollbackContexts": contexts}
     return Succeeded({"imagesToRestore": []}, outputs, note)
 
@@ -62,7 +71,7 @@ def _candidates(config: Config, groups: Sequence[ServerGroup]) -> tuple[ServerGr
     possible = enabled if config.additional_rollback_context.only_enabled_server_groups else groups
     older = [group for group in possible if group.created_at < new.created_at]
     named = [group for group in older if group.name == config.original_server_group]
-    old = next(iter(named or older), None)
+    old = next(iter(named if config.additional_rollback_context.only_original else named or older), None)
     return (new, old) if old else None
 
 

@@ -9,11 +9,13 @@ from pipelines.strategies.base import Strategy
 from pipelines.strategies.highlander import Highlander
 from pipelines.strategies.none import NoStrategy
 from pipelines.strategies.red_black import RedBlack
+from pipelines.strategies.rolling_red_black import RollingRedBlack
 
 STRATEGIES: dict[str, Strategy] = {
     "": NoStrategy(),
     "highlander": Highlander(),
     "redblack": RedBlack(),
+    "rollingredblack": RollingRedBlack(),
 }
 
 

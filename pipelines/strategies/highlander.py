@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.core.plan import Child
-from pipelines.strategies.base import BaseStrategy, Deployment
+from pipelines.strategies.base import BaseStrategy, Deployment, go_back, watched
 
 
 class Highlander(BaseStrategy):
@@ -15,4 +15,10 @@ class Highlander(BaseStrategy):
         if not deployment.source:
             return []
         wish = {"shrinkToSize": 1, "allowDeleteActive": True, "retainLargerOverNewer": False}
-        return [Child("shrinkCluster", "shrinkCluster", deployment.cleanup | wish)]
+        return watched(deployment, [Child("shrinkCluster", "shrinkCluster", deployment.cleanup | wish)])
+
+    def on_failure(self, deployment: Deployment, options: Any, failed_step: str) -> list[Child]:
+        """While the source is still there, it can take over again."""
+        if failed_step or not deployment.source or options.rollback.on_failure is False:
+            return []
+        return [go_back(deployment, only_if_unhealthy=True)]

@@ -8,16 +8,16 @@ from pydantic import Field
 
 from pipelines.core.config import JsonConfig
 from pipelines.core.plan import Child, Json, in_sequence
-from pipelines.strategies.base import BaseStrategy, Deployment
-
-HALF_AN_HOUR_MS = 30 * 60 * 1000
-FIVE_MINUTES_MS = 5 * 60 * 1000
-
-
-class Rollback(JsonConfig):
-    on_failure: bool = False
-    #: Destroy the new server group after a failure.
-    destroy_latest: bool = False
+from pipelines.strategies.base import (
+    HALF_AN_HOUR_MS,
+    BaseStrategy,
+    Deployment,
+    Rollback,
+    destroy,
+    go_back,
+    wait,
+    watched,
+)
 
 
 class Options(JsonConfig):
@@ -41,23 +41,26 @@ class RedBlack(BaseStrategy):
         """Shrink first, disable after: Orca's order."""
         if not deployment.source:
             return []
-        return in_sequence(
-            [
-                *_shrink(deployment.cleanup, options),
-                *_wait("Wait Before Disable", options.delay_before_cleanup or options.delay_before_disable_sec),
-                _disable(deployment.cleanup),
-                *_scale_down(deployment.cleanup, options),
-            ]
-        )
+        delay = options.delay_before_cleanup or options.delay_before_disable_sec
+        children = [
+            *_shrink(deployment.cleanup, options),
+            *wait("Wait Before Disable", delay),
+            _disable(deployment.cleanup),
+            *_scale_down(deployment.cleanup, options),
+        ]
+        return watched(deployment, children)
 
     def on_failure(self, deployment: Deployment, options: Any, failed_step: str) -> list[Child]:
-        """Only a new server group that did not become healthy is undone: after a failed clean-up it has the traffic."""
-        if not (options.rollback.on_failure and failed_step and deployment.server_group):
+        """One that did not become healthy is undone where that is asked. After a failed clean-up it has the traffic: it
+        is undone only where it has gone bad, and kept to be looked at."""
+        rollback = options.rollback
+        if not deployment.server_group or rollback.on_failure is False:
             return []
-        children = [_roll_back(deployment)]
-        if options.rollback.destroy_latest:
-            children.append(_destroy(deployment))
-        return in_sequence(children)
+        if not failed_step:
+            return [go_back(deployment, only_if_unhealthy=True)] if deployment.source else []
+        if not rollback.on_failure:
+            return []
+        return in_sequence([_take_out(deployment), *([destroy(deployment)] if rollback.destroy_latest else [])])
 
 
 def _shrink(cleanup: Json, options: Options) -> list[Child]:
@@ -69,10 +72,6 @@ def _shrink(cleanup: Json, options: Options) -> list[Child]:
         "retainLargerOverNewer": False,
     }
     return [Child("shrinkCluster", "shrinkCluster", cleanup | wish)]
-
-
-def _wait(name: str, seconds: int) -> list[Child]:
-    return [Child("wait", name, {"waitTime": seconds})] if seconds else []
 
 
 def _disable(cleanup: Json) -> Child:
@@ -88,11 +87,11 @@ def _scale_down(cleanup: Json, options: Options) -> list[Child]:
         "allowScaleDownActive": options.allow_scale_down_active,
         "preferLargerOverNewer": False,
     }
-    wait = _wait("Wait Before Scale Down", options.delay_before_scale_down_sec)
-    return [*wait, Child("scaleDownCluster", "scaleDown", cleanup | wish)]
+    pause = wait("Wait Before Scale Down", options.delay_before_scale_down_sec)
+    return [*pause, Child("scaleDownCluster", "scaleDown", cleanup | wish)]
 
 
-def _roll_back(deployment: Deployment) -> Child:
+def _take_out(deployment: Deployment) -> Child:
     """Disables the new server group; the source was never disabled. Server groups disabled by hand stay so."""
     wish = {
         "serverGroup": deployment.server_group,
@@ -101,12 +100,3 @@ def _roll_back(deployment: Deployment) -> Child:
         "additionalRollbackContext": {"disableOnly": True, "onlyEnabledServerGroups": True},
     }
     return Child("rollbackCluster", f"Rollback {deployment.cluster}", deployment.cleanup | wish)
-
-
-def _destroy(deployment: Deployment) -> Child:
-    wish = {
-        "region": deployment.region,
-        "serverGroupName": deployment.server_group,
-        "stageTimeoutMs": FIVE_MINUTES_MS,
-    }
-    return Child("destroyServerGroup", f"Destroy {deployment.server_group}", deployment.place | wish)

@@ -68,6 +68,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "scaleDownCluster": PLACE,
     "shrinkCluster": PLACE,
     "wait": {},
+    "watchServerGroup": NAMED,
 }
 
 every_type = pytest.mark.parametrize("key", sorted(STAGE_TYPES))

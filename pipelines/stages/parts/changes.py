@@ -27,6 +27,7 @@ DONE_WORDS = {
     "destroy": "destroyed",
     "suspend": "held at its size",
     "resume": "let change its size",
+    "deregister": "taken out of traffic in part",
 }
 
 #: How many of the frozen changes are done, of the effect under way.
@@ -35,12 +36,15 @@ COUNT = "changesDone"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`kind` of `name`; a resize has its absolute capacity, suspend and resume their processes."""
+    """`kind` of `name`; a resize has its absolute capacity, suspend and resume their processes, and a deregister the
+    ids of the instances that one load balancer shall leave alone."""
 
     kind: str
     name: str
     capacity: Capacity | None = None
     processes: frozenset[str] = frozenset()
+    load_balancer: str = ""
+    instances: tuple[str, ...] = ()
 
 
 def change_effect(name: str, intend: Callable[[StepView, Any], Intent]) -> Effect:
@@ -84,6 +88,8 @@ def _intend(step: StepView, account: str, region: str, change: Change, losing: C
         change.name,
         change.capacity,
         processes=change.processes,
+        load_balancer=change.load_balancer,
+        instances=change.instances,
         along_with=losing,
         execution_id=step.stage.execution_id,
     )
@@ -125,13 +131,16 @@ def _holds(change: Json, group: ServerGroup | None) -> bool:
             return group.suspended_processes.issuperset(change["processes"])
         case "resume":
             return group.suspended_processes.isdisjoint(change["processes"])
+        case "deregister":
+            return not takes_traffic(group, Health.UP, Health.STARTING, only=change["instances"])
         case _:
             return False
 
 
-def takes_traffic(group: ServerGroup, *healths: Health) -> bool:
-    """True when a load balancer gives one of `healths` for an instance."""
-    reports = [report for instance in group.instances for report in instance.reports]
+def takes_traffic(group: ServerGroup, *healths: Health, only: Collection[str] | None = None) -> bool:
+    """True when a load balancer gives one of `healths` for an instance, or for one of `only`."""
+    instances = [one for one in group.instances if only is None or one.id in only]
+    reports = [report for instance in instances for report in instance.reports]
     return any(report.source != PLATFORM and report.health in healths for report in reports)
 
 

@@ -70,6 +70,12 @@ def require_healthy(group: ServerGroup, config: ClusterConfig, refused: str) -> 
         raise StepFailed(f"{refused}: {group.name} {state}. Nothing was changed.")
 
 
+def is_healthy(group: ServerGroup, config: ClusterConfig) -> bool:
+    """Whether as many instances are up as `config` asks for."""
+    wanted = needed(group.capacity.desired, config.target_healthy_deploy_percentage)
+    return count_up(group, config.interesting_health_provider_names) >= wanted
+
+
 def capacity_check(group: ServerGroup, names: tuple[str, ...] | None) -> Json:
     counts = Counter(health for _, health in healths(group, names))
     return {word: counts[health] for word, health in CHECKED.items()} | {"succeeded": 0, "failed": 0}

@@ -43,6 +43,27 @@ def protected(names: str) -> set[str]:
     return {f"shop-{name}" for name in names.split()}
 
 
+@pytest.mark.parametrize(("percentage", "count"), [(1, 1), (50, 2), (51, 3), (75, 3), (99, 4), (100, 4)])
+def test_a_share_is_rounded_up(percentage: int, count: int) -> None:
+    assert len(selection.share_of(group(0, "v001 up 4"), percentage)) == count
+
+
+def test_a_larger_share_adds_to_the_smaller_one_and_what_is_ill_goes_before_what_serves() -> None:
+    healths = (Health.UP, Health.UP, Health.DOWN, Health.UP)
+    seen = group(0, "v001 up 4")
+    hours = (3, 1, 2, 0)
+    instances = tuple(
+        replace(one, health=health, launched_at=START + timedelta(hours=hour))
+        for one, health, hour in zip(seen.instances, healths, hours, strict=True)
+    )
+    seen = replace(seen, instances=instances)
+    assert selection.share_of(seen, 50) == ["v001-2", "v001-3"]
+    out = {"v001-2", "v001-3"}
+    later = tuple(replace(one, health=Health.OUT_OF_SERVICE) if one.id in out else one for one in seen.instances)
+    assert selection.share_of(replace(seen, instances=later), 75) == ["v001-3", "v001-2", "v001-1"]
+    assert selection.share_of(replace(seen, instances=()), 50) == []
+
+
 @pytest.mark.parametrize(
     ("groups", "target", "expected"),
     [

@@ -25,6 +25,7 @@ class Scripted:
     label: str = "Scripted"
     aliases: tuple[str, ...] = ()
     is_restartable: bool = True
+    is_companion: bool = False
 
     def parse(self, context):
         if "badConfig" in context:
@@ -52,9 +53,9 @@ class Scripted:
     def _children(self, config, key):
         return [
             Child(
-                "scripted",
+                child.get("type", "scripted"),
                 child["name"],
-                {k: v for k, v in child.items() if k != "name"},
+                {k: v for k, v in child.items() if k not in ("name", "type")},
                 tuple(child.get("follows", ())),
             )
             for child in config.get(key, [])
@@ -94,7 +95,8 @@ class Play:
         self.snapshot = Snapshot(Execution("e1", "app", Status.NOT_STARTED), made, {})
 
     def find_type(self, key):
-        return Scripted() if key == "scripted" else None
+        types = {"scripted": Scripted(), "companion": Scripted(key="companion", is_companion=True)}
+        return types.get(key)
 
     def run(self, rounds=300):
         """Until there is nothing to do now."""

@@ -196,6 +196,35 @@ def test_after_a_failure_the_stages_for_it_run_and_the_stage_stays_failed():
     assert (play.status("1"), play.message("1"), play.execution) == (TERMINAL, "it broke", TERMINAL)
 
 
+UPGRADE = [{"name": "move"}, {"name": "watch", "type": "companion"}]
+
+
+def test_a_companion_is_dismissed_when_all_beside_it_have_ended_well():
+    play = Play([stage("1", after=UPGRADE), stage("2", "1")], {"move": [WAITS, Succeeded()], "watch": WAITS}).run()
+    assert (play.status("watch"), play.status("1")) == (RUNNING, RUNNING)
+    play.pass_time(5)
+    assert (play.status("watch"), play.status("1"), play.execution) == (SUCCEEDED, SUCCEEDED, SUCCEEDED)
+    assert {step.status for step in play.snapshot.steps.values()} == {StepStatus.DONE}
+
+
+def test_a_companion_that_has_seen_enough_is_not_waited_for_and_one_that_fails_ends_what_is_beside_it():
+    play = Play([stage("1", after=UPGRADE)], {"move": [WAITS, Succeeded()]}).run()
+    assert (play.status("watch"), play.status("1")) == (SUCCEEDED, RUNNING)
+    assert play.pass_time(5).execution is SUCCEEDED
+    play = Play([stage("1", after=UPGRADE, onFailure=[{"name": "back"}])], {"move": WAITS, "watch": FAILS}).run()
+    assert (play.status("move"), play.status("back"), play.status("1")) == (CANCELED, SUCCEEDED, TERMINAL)
+
+
+def test_what_follows_a_failed_child_is_not_called_off_by_that_failure():
+    back = [{"name": "back", "after": [{"name": "disable", "steps": ["!b"]}], "steps": ["!a"]}]
+    play = Play([stage("1", after=[{"name": "move"}], onFailure=back)], {"move": FAILS})
+    asked = []
+    play.answer = lambda decision, answer=play.answer: asked.append(decision.may_act) or answer(decision)
+    play.run()
+    assert play.performed == ["1/work", "move/work", "back/!a", "disable/!b"]
+    assert all(asked)
+
+
 def test_a_failing_rollback_is_told_beside_the_failure():
     play = Play(
         [stage("1", onFailure=[{"name": "rollback"}])], {"1/work": FAILS, "rollback": Failed("no way back")}

@@ -40,6 +40,7 @@ def test_the_worked_example_with_one_disabled_and_one_live(balanced: World):
         "1<1>1 shrinkCluster 'shrinkCluster' [shrinkCluster,waitForClusterShrink]",
         "1<1>2 wait 'Wait Before Disable' [wait]",
         "1<1>3 disableCluster 'disableCluster' [disableCluster,waitForClusterDisable]",
+        "1<1>4 watchServerGroup 'Watch shop-test-web-v008' [watchServerGroup]",
     ]
     assert balanced.there() == {"shop-test-web-v007": ("disabled", 2), "shop-test-web-v008": ("enabled", 2)}
 
@@ -133,6 +134,7 @@ def test_red_black_with_scale_down_keeps_an_empty_server_group_for_the_way_back(
         "disableCluster 'disableCluster' [disableCluster,waitForClusterDisable]",
         "wait 'Wait Before Scale Down' [wait]",
         "scaleDownCluster 'scaleDown' [scaleDownCluster,waitForScaleDownCluster]",
+        "watchServerGroup 'Watch shop-test-web-v008' [watchServerGroup]",
     ]
     assert balanced.there() == {"shop-test-web-v007": ("disabled", 0), "shop-test-web-v008": ("enabled", 2)}
 
@@ -150,7 +152,7 @@ def test_the_old_server_group_is_not_disabled_when_the_new_one_has_fallen_ill_me
         "Refused to disable shop-test-web-v007: shop-test-web-v008 has 1 healthy instances of 2. Nothing was changed."
         in execution.message
     )
-    assert [state for state, _ in balanced.there().values()] == ["enabled", "enabled"]
+    assert [state for state, _ in balanced.there().values()] == ["enabled", "disabled"], "it went back by itself"
 
 
 def test_every_region_and_cluster_is_deployed_beside_the_others(balanced: World):

@@ -17,7 +17,7 @@ if os.environ.get("CRASH"):
 started = time.monotonic()
 busy = threading.Condition()
 busy.count = 0
-state = {"health": 200}
+state = {"health": 200, "answer": 200}
 
 
 def attempt(action):
@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_GET
 
     def on_(self, query):
-        return 200, "hello"
+        return state["answer"], "hello"
 
     def on_health(self, query):
         is_ready = time.monotonic() - started >= float(os.environ.get("READY_AFTER", 0))
@@ -62,6 +62,10 @@ class Handler(BaseHTTPRequestHandler):
     def on_sicken(self, query):
         state["health"] = 503
         return 200, "sick"
+
+    def on_break(self, query):
+        state.update(health=503, answer=500)
+        return 200, "broken"
 
     def on_slow(self, query):
         time.sleep(float(query["seconds"]))
