@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import JSONField, Model, TextField
 from django.http import HttpRequest
 
 from clusters.models import (
@@ -28,12 +28,24 @@ from clusters.models import (
 )
 from clusters.trust import audit, secrets
 from clusters.trust.permissions import actor_of
+from clusters.trust.redaction import masked
+from clusters.trust.requests import Request
 
 
 class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """What an administrator changes here is in the audit like any other change."""
 
     actions = None  # deleting many at once runs outside of a transaction, so it could not be audited
+
+    def picture(self, obj: Any) -> dict[str, Any]:
+        """What the audit tells of the row before and after, besides the names of the fields that changed."""
+        return {}
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        obj = super().get_object(request, object_id, from_field)
+        if obj is not None:
+            cast(Request, request).memo["before"] = self.picture(obj)
+        return obj
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         self._audit(request, obj, "create", message)
@@ -51,11 +63,22 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def _audit(self, request: HttpRequest, obj: Model, verb: str, message: Any) -> None:
         application = obj.name if isinstance(obj, Application) else None
         action = f"{obj._meta.model_name}.{verb}"
-        after = {"changes": message} if message else None
-        audit.record(actor_of(request.user, via="admin"), action, obj, after=after, application=application)
+        before = cast(Request, request).memo.get("before") or None
+        after = {**self.picture(obj), "changes": message} if message else None
+        audit.record(actor_of(request.user, via="admin"), action, obj, before, after, application=application)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """To look at, with secrets masked as on every other page."""
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Never saved, so what it shows may differ from what is stored."""
+        obj = super().get_object(request, object_id, from_field)
+        for field in obj._meta.concrete_fields if obj else ():
+            if isinstance(field, JSONField | TextField):
+                setattr(obj, field.attname, masked(getattr(obj, field.attname)))
+        return obj
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

@@ -50,3 +50,24 @@ def test_a_pipeline_is_made_and_deleted_here(staff, shop):
     staff.post(url(Pipeline, "delete", pipeline.pk), {"post": "yes"})
     assert not Pipeline.objects.exists()
     assert AuditEntry.objects.filter(action="delete", via="admin").exists()
+
+
+def test_secrets_in_the_history_are_masked_here_as_on_the_pages(staff, asking):
+    """The last part of a path is what is shown; what is stored stays as it was."""
+    key = "AKIA" + "ABCDEFGHIJKLMNOP"
+    stage = asking.stages.first()
+    Stage.objects.filter(pk=stage.pk).update(
+        context={"password": "hunter2", "note": key}, outputs={"apiKey": "hunter2"}
+    )
+    Execution.objects.filter(pk=asking.pk).update(
+        spec={"stages": [{"secret": "hunter2"}]}, trigger={"token": "hunter2"}, message=f"seen {key}"
+    )
+    step = Step.objects.filter(stage__execution=asking).first()
+    Step.objects.filter(pk=step.pk).update(intent={"request": {"environment": {"DB_PASSWORD": "hunter2"}}}, message=key)
+    for model, pk in ((Stage, stage.pk), (Execution, asking.pk), (Step, step.pk)):
+        text = staff.get(url(model, "change", pk)).text
+        assert "hunter2" not in text
+        assert key not in text
+        assert "••••••" in text
+    stage.refresh_from_db()
+    assert stage.context["password"] == "hunter2"
