@@ -134,7 +134,7 @@ class _PlacedForm(forms.Form):
 
 
 class LoadBalancerForm(_PlacedForm):
-    """`account` and `request` go to operations.load_balancers.upsert."""
+    """`account` and `request` say what to make."""
 
     name = forms.CharField(
         max_length=naming.MAX_LOAD_BALANCER_LENGTH, help_text="application-stack, with hyphens only."
@@ -182,7 +182,7 @@ class LoadBalancerForm(_PlacedForm):
 
 
 class SecurityGroupForm(_PlacedForm):
-    """`account`, `region`, name, `rules` and description go to operations.security_groups.upsert."""
+    """`account`, `region`, name, `rules` and description say what to make."""
 
     name = forms.CharField(max_length=255, help_text="application, or application-stack.")
     description = forms.CharField(required=False, max_length=255)

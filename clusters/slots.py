@@ -23,6 +23,17 @@ SLOTS: dict[str, list[Filler]] = {
     "server_group.actions": [],
     # (request, Application row, ServerGroup row) -> list[Note] of what was lately done to it
     "server_group.recent": [],
+    # (request, Application row, Instance row with its server group) -> list[Action] to offer
+    "instance.actions": [],
+    # What pages have changed by who runs such changes, each -> address of the page that follows it. At most one filler
+    # each: (request, Application row, account, values.LoadBalancerRequest)
+    "load_balancer.upsert": [],
+    # (request, Application row, account, region, name)
+    "load_balancer.delete": [],
+    # (request, Application row, account, region, name, tuple[values.Rule, ...], description)
+    "security_group.upsert": [],
+    # (request, Application row, account, region, name)
+    "security_group.delete": [],
     # (request, Application row) -> dict of cluster name to Badge; asked once a page
     "cluster.badges": [],
     # (request) -> list[Note] of what needs a person, besides unhealthy server groups

@@ -8,9 +8,14 @@ class SpinnakerWebConfig(AppConfig):
     def ready(self) -> None:
         # Here and not above: models may be imported only once all apps are loaded.
         from clusters import slots
-        from spinnaker_web import actions, fillers
+        from spinnaker_web import actions, fillers, instance_actions, network_tasks
 
         slots.fill("server_group.actions", actions.offered)
+        slots.fill("instance.actions", instance_actions.offered)
+        slots.fill("load_balancer.upsert", network_tasks.upsert_load_balancer)
+        slots.fill("load_balancer.delete", network_tasks.delete_load_balancer)
+        slots.fill("security_group.upsert", network_tasks.upsert_security_group)
+        slots.fill("security_group.delete", network_tasks.delete_security_group)
         slots.fill("server_group.recent", fillers.recent)
         slots.fill("cluster.badges", fillers.badges)
         slots.fill("applications.needs", fillers.needs)

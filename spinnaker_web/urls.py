@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from spinnaker_web import actions, errors, health, live, metrics
+from spinnaker_web import actions, errors, health, instance_actions, live, metrics
 from spinnaker_web.access.views import sign_in
 
 urlpatterns = [
@@ -16,6 +16,11 @@ urlpatterns = [
     path("admin/logout/", sign_in.log_out),
     path("admin/", admin.site.urls),
     path("", include("spinnaker_web.access.urls")),
+    path(
+        "apps/<str:application>/clusters/<str:account>/<str:region>/<str:name>/instances/<str:instance>/<str:action>",
+        instance_actions.instance_action,
+        name="instance_action",
+    ),
     path(
         "apps/<str:application>/clusters/<str:account>/<str:region>/<str:name>/<str:action>",
         actions.server_group_action,

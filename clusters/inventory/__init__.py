@@ -81,6 +81,50 @@ def refresh_server_group(account: str, region: str, name: str) -> frozenset[str]
     return changed
 
 
+def refresh_load_balancer(account: str, region: str, name: str) -> frozenset[str]:
+    """The same for one load balancer. Raises ProviderError."""
+    provider = queries.provider_named(account)
+    try:
+        found = [provider.load_balancers.get(account, region, name)]
+    except NotFound:
+        found = []
+    wanted = {balancer.name: columns.of_load_balancer(balancer) for balancer in found}
+    return _write_one(account, region, LoadBalancer, "name", wanted, Q(name=name))
+
+
+def refresh_security_group(account: str, region: str, name: str) -> frozenset[str]:
+    """The same for one security group. Raises ProviderError."""
+    there = queries.provider_named(account).security_groups.list(account, region)
+    wanted = {group.id: columns.of_security_group(group) for group in there if group.name == name}
+    return _write_one(account, region, SecurityGroup, "group_id", wanted, Q(name=name))
+
+
+def refresh_image(account: str, region: str, image_id: str) -> None:
+    """The same for one image. Raises ProviderError."""
+    image = queries.provider_named(account).images.get(account, region, image_id)
+    with transaction.atomic():
+        place = Place(account, region, timezone.now())
+        place.lock()
+        sync(place, Image, "image_id", {image_id: columns.of_image(image)}, within=Q(image_id=image_id))
+
+
+def _write_one(
+    account: str,
+    region: str,
+    model: type[LoadBalancer] | type[SecurityGroup],
+    key: str,
+    wanted: dict[str, columns.Columns],
+    within: Q,
+) -> frozenset[str]:
+    with transaction.atomic():
+        place = Place(account, region, timezone.now())
+        place.lock()
+        touched: Iterable[LoadBalancer | SecurityGroup] = sync(place, model, key, wanted, within=within).touched
+        changed = _applications(touched)
+        _announce_on_commit(changed)
+    return changed
+
+
 def _read(account: str, region: str) -> Report:
     provider = queries.provider_named(account)
     return Report(

@@ -2,8 +2,8 @@
 
 applications.py     create, update, delete
 server_groups.py    what a step of an execution does to a server group: intend in a transaction, then do
-instances.py        terminate
-images.py           bake
+instances.py        terminate, reboot, register and deregister
+images.py           bake, tag
 load_balancers.py   upsert, delete
 security_groups.py  upsert, delete
 packages.py         upload

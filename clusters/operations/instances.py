@@ -1,50 +1,144 @@
-"""Ending an instance, as an effect of a step: intend in the transaction that writes it down, then terminate."""
+"""What a step of an execution does to instances: intend in the transaction that writes it down, then call by call.
+
+An intent holds `calls`, one of the provider's each: ending and restarting take one instance, registering takes one load
+balancer. A call may be repeated.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from clusters.models import Instance
+from clusters import queries
+from clusters.core import naming, values
+from clusters.core.values import Health, InvalidValue
 from clusters.operations import server_groups, traffic_guards
-from clusters.operations.places import require_execute, still_writable, writable
+from clusters.operations.places import Place, require_execute, still_writable, writable
 from clusters.providers.base import NotFound
 from clusters.trust import audit
 from clusters.trust.permissions import Actor
 
 Json = dict[str, Any]
 
+KINDS = frozenset({"terminate", "reboot", "register", "deregister"})
+#: Kinds for which an instance that is gone is as good as done.
+FINE_WHEN_GONE = frozenset({"terminate", "deregister"})
 
-def intend_terminate(actor: Actor, account: str, region: str, instance_id: str, *, execution_id: str = "") -> Json:
-    """Raises Refused, Guarded; NotFound for an instance that the inventory does not know."""
+
+def intend(
+    actor: Actor,
+    kind: str,
+    account: str,
+    region: str,
+    instance_ids: Collection[str],
+    *,
+    load_balancers: Collection[str] = (),
+    execution_id: str = "",
+) -> Json:
+    """`kind` is one of KINDS; register and deregister take `load_balancers`. The instances are of one cluster.
+
+    Raises Refused, Guarded, InvalidValue naming the JSON field; NotFound for instances that do not exist, where
+    something of the kind is to be done.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is nothing that is done to instances")
     place = writable(actor, account, region)
-    rows = Instance.objects.select_related("server_group")
-    instance = rows.filter(account_id=account, region=region, instance_id=instance_id).first()
-    if instance is None:
-        raise NotFound(f"instance {instance_id} does not exist")
-    group = instance.server_group
-    require_execute(actor, group.application)
-    traffic_guards.check(place, group.cluster, f"terminate {instance_id}", instances={instance_id})
-    audit.record(
-        actor,
-        "instance.terminate",
-        ("instance", f"{account}/{region}/{instance_id}"),
-        {"server_group": group.name},
-        application=group.application,
-        execution_id=execution_id,
-    )
+    groups = _groups_of(place, kind, instance_ids)
+    cluster = _only_cluster(groups)
+    moniker = naming.parse(cluster)
+    application = moniker.app if moniker else ""
+    require_execute(actor, application)
+    ids = [i.id for group in groups for i in group.instances if i.id in instance_ids]
+    if load_balancers:
+        _check_load_balancers(groups, load_balancers)
+    if kind in FINE_WHEN_GONE:
+        traffic_guards.check(place, cluster, f"{kind} {', '.join(ids)}", instances=set(ids))
+    calls = [(ids, name) for name in load_balancers] if load_balancers else [([one], "") for one in ids]
+    for group in groups:
+        for one in (i.id for i in group.instances if i.id in ids):
+            audit.record(
+                actor,
+                f"instance.{kind}",
+                ("instance", f"{account}/{region}/{one}"),
+                {"server_group": group.name},
+                {"load_balancers": list(load_balancers)} if load_balancers else None,
+                application=application,
+                execution_id=execution_id,
+            )
     return {
-        "kind": "terminate",
+        "kind": kind,
         "account": account,
         "region": region,
-        "instance_id": instance_id,
-        "name": group.name,
-        "cluster": group.cluster,
-        "application": group.application,
+        "cluster": cluster,
+        "application": application,
+        "names": [group.name for group in groups],
+        "instance_ids": ids,
+        "calls": [{"instance_ids": some, "load_balancer": name} for some, name in calls],
     }
 
 
-def terminate(actor: Actor, intent: Json) -> None:
-    """One that is gone already is fine. Raises Refused, ProviderError."""
-    provider = still_writable(actor, intent).provider
-    provider.instances.terminate(intent["account"], intent["region"], intent["instance_id"])
-    server_groups.refresh_row(intent)
+def change(actor: Actor, intent: Json, number: int) -> None:
+    """Make the call of that number; again is harmless. Raises Refused, ProviderError."""
+    instances, call = still_writable(actor, intent).provider.instances, intent["calls"][number]
+    place = intent["account"], intent["region"]
+    match intent["kind"]:
+        case "terminate":
+            instances.terminate(*place, *call["instance_ids"])
+        case "reboot":
+            instances.reboot(*place, *call["instance_ids"])
+        case "register":
+            instances.register(*place, call["load_balancer"], tuple(call["instance_ids"]))
+        case "deregister":
+            instances.deregister(*place, call["load_balancer"], tuple(call["instance_ids"]))
+    for name in intent["names"]:
+        server_groups.refresh_row({**intent, "name": name})
+
+
+def is_done(intent: Json) -> bool:
+    """Whether all of it can be seen to hold. A restart leaves nothing to be seen by. Raises ProviderError."""
+    match intent["kind"]:
+        case "terminate":
+            there = server_groups.standing(intent).values()
+            return not any(i.id in intent["instance_ids"] for group in there for i in group.instances)
+        case "register":
+            return all(health is Health.UP for health in _in_balancers(intent))
+        case "deregister":
+            return all(health not in (Health.UP, Health.STARTING) for health in _in_balancers(intent))
+        case _:
+            return False
+
+
+def _in_balancers(intent: Json) -> Iterator[Health]:
+    """What each load balancer says of each instance; OutOfService when it does not know it."""
+    balancers = queries.provider_named(intent["account"]).load_balancers
+    for call in intent["calls"]:
+        members = dict(balancers.get(intent["account"], intent["region"], call["load_balancer"]).members)
+        for one in call["instance_ids"]:
+            yield members[one].health if one in members else Health.OUT_OF_SERVICE
+
+
+def _groups_of(place: Place, kind: str, instance_ids: Collection[str]) -> list[values.ServerGroup]:
+    wanted = set(instance_ids)
+    groups = [
+        group
+        for group in place.provider.server_groups.list(place.account, place.region)
+        if any(instance.id in wanted for instance in group.instances)
+    ]
+    unknown = wanted - {instance.id for group in groups for instance in group.instances}
+    if not groups or (unknown and kind not in FINE_WHEN_GONE):
+        raise NotFound(f"there is no instance {', '.join(sorted(unknown))} in {place.region} of {place.account}")
+    return groups
+
+
+def _only_cluster(groups: list[values.ServerGroup]) -> str:
+    clusters = sorted({queries.cluster_of(group.name) for group in groups})
+    if len(clusters) > 1:
+        raise InvalidValue("instanceIds", f"are of several clusters ({', '.join(clusters)}); take one at a time")
+    return clusters[0]
+
+
+def _check_load_balancers(groups: list[values.ServerGroup], names: Collection[str]) -> None:
+    for group in groups:
+        for name in names:
+            if name not in group.load_balancers:
+                raise InvalidValue("loadBalancerNames", f"{group.name} is not behind load balancer {name!r}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,10 @@ from clusters.core import naming
 from clusters.core.values import InvalidValue
 from clusters.models import Application
 from clusters.providers.base import CloudProvider
+from clusters.providers.rehearsal import is_rehearsing
 from clusters.trust.permissions import EXECUTE, WRITE, Actor, Refused, require
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +58,13 @@ def require_execute(actor: Actor, application: str) -> None:
         require(actor, EXECUTE, row)
     elif not actor.is_superuser:
         raise Refused(f"{actor.username} lacks EXECUTE on application {application or '(none)'}.")
+
+
+def read_again(read: Callable[[str, str, str], object], account: str, region: str, name: str) -> None:
+    """Refresh a row after an effect on what it shows. The effect is done, whatever becomes of the row."""
+    if is_rehearsing():
+        return
+    try:
+        read(account, region, name)
+    except Exception:  # the next refresh mends it
+        log.exception("could not read %s in %s of %s again", name, region, account)

@@ -81,6 +81,11 @@ def live_images(actor: Actor, account: str, region: str) -> list[values.Image]:
     return sorted(images, key=lambda image: (image.created_at, image.name), reverse=True)
 
 
+def live_load_balancer(actor: Actor, account: str, region: str, name: str) -> values.LoadBalancer:
+    """Raises NotFound."""
+    return readable(actor, account).load_balancers.get(account, region, name)
+
+
 def cluster_of(name: str) -> str:
     """A name that does not follow the rule is a cluster of its own."""
     moniker = naming.parse(name)

@@ -5,17 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from clusters import queries
+from clusters.core import naming
 from clusters.forms import SecurityGroupForm
 from clusters.models import Application, LoadBalancer, SecurityGroup, ServerGroup
-from clusters.operations import security_groups
 from clusters.trust.requests import Request
-from clusters.views.parts import answer, application_or_404, may_change, require_change, told_in, unseen_is_404
+from clusters.views.parts import (
+    answer,
+    application_or_404,
+    carry_out,
+    may_change,
+    require_change,
+    told_in,
+    unseen_is_404,
+)
 
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -77,14 +84,10 @@ def firewall_delete(request: Request, application: str, account: str, region: st
     row = application_or_404(request, application)
     found = _find(request, row, account, region, name)
     require_change(request, row, account)
-    context: dict[str, Any] = {**_frame(request, row), "shown": _shown(request, row, [found])[0], "problems": []}
-    if request.method != "POST":
-        return render(request, "clusters/firewall_delete.html", context)
-    with told_in(context["problems"]):
-        security_groups.delete(request.actor, account, region, name)
-        messages.success(request, f"Firewall {name} is deleted.")
-        return redirect("clusters:firewalls", row.name)
-    return render(request, "clusters/firewall_delete.html", context, status=409)
+    context: dict[str, Any] = {**_frame(request, row), "shown": _shown(request, row, [found])[0]}
+    if request.method == "POST":
+        return carry_out("security_group.delete", request, row, account, region, name)
+    return render(request, "clusters/firewall_delete.html", context)
 
 
 def _edit(request: Request, application: Application, firewall: SecurityGroup | None) -> HttpResponse:
@@ -92,11 +95,10 @@ def _edit(request: Request, application: Application, firewall: SecurityGroup | 
     form = SecurityGroupForm(request.POST or None, actor=request.actor, existing=firewall, initial=initial)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
-        with told_in(form, {"region": "place", "account": "place"}):
-            made = security_groups.upsert(
-                request.actor, form.account, form.region, given["name"], given["rules"], given["description"]
-            )
-            return redirect("clusters:firewall", application.name, form.account, form.region, made.name)
+        wish = form.account, form.region, given["name"], given["rules"], given["description"]
+        with told_in(form):
+            naming.parse_or_raise(given["name"])
+            return carry_out("security_group.upsert", request, application, *wish)
     context = {**_frame(request, application), "form": form, "firewall": firewall}
     return render(request, "clusters/firewall_form.html", context, status=422 if form.errors else 200)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from clusters import queries
+from clusters import queries, slots
 from clusters.core.values import InvalidValue
 from clusters.models import Instance
 from clusters.providers.base import ProviderError
@@ -24,6 +26,7 @@ def instance(request: Request, application: str, account: str, region: str, name
         "tab": "clusters",
         "instance": found,
         "group": found.server_group,
+        "actions": list(chain(*slots.filled("instance.actions", request, row, found))),
         "log": log,
         "log_problem": problem,
         "freshness": list(queries.freshness_for(request.actor)),

@@ -6,17 +6,24 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from clusters import queries
+from clusters.core import naming
 from clusters.forms import LoadBalancerForm
 from clusters.models import Application, Instance, LoadBalancer, ServerGroup
-from clusters.operations import load_balancers
 from clusters.trust.requests import Request
-from clusters.views.parts import answer, application_or_404, may_change, require_change, told_in, unseen_is_404
+from clusters.views.parts import (
+    answer,
+    application_or_404,
+    carry_out,
+    may_change,
+    require_change,
+    told_in,
+    unseen_is_404,
+)
 
 form_methods = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -85,23 +92,19 @@ def load_balancer_delete(request: Request, application: str, account: str, regio
     row = application_or_404(request, application)
     balancer = _find(request, row, account, region, name)
     require_change(request, row, account)
-    context: dict[str, Any] = {**_frame(request, row), "shown": _shown(request, row, [balancer])[0], "problems": []}
-    if request.method != "POST":
-        return render(request, "clusters/load_balancer_delete.html", context)
-    with told_in(context["problems"]):
-        load_balancers.delete(request.actor, account, region, name)
-        messages.success(request, f"Load balancer {name} is deleted.")
-        return redirect("clusters:load_balancers", row.name)
-    return render(request, "clusters/load_balancer_delete.html", context, status=409)
+    context: dict[str, Any] = {**_frame(request, row), "shown": _shown(request, row, [balancer])[0]}
+    if request.method == "POST":
+        return carry_out("load_balancer.delete", request, row, account, region, name)
+    return render(request, "clusters/load_balancer_delete.html", context)
 
 
 def _edit(request: Request, application: Application, balancer: LoadBalancer | None) -> HttpResponse:
     initial = {"name": application.name}
     form = LoadBalancerForm(request.POST or None, actor=request.actor, existing=balancer, initial=initial)
     if request.method == "POST" and form.is_valid():
-        with told_in(form, {"loadBalancerName": "name", "region": "place", "account": "place"}):
-            made = load_balancers.upsert(request.actor, form.account, form.request)
-            return redirect("clusters:load_balancer", application.name, form.account, form.region, made.name)
+        with told_in(form, {"loadBalancerName": "name"}):
+            naming.check_load_balancer(form.request.name)
+            return carry_out("load_balancer.upsert", request, application, form.account, form.request)
     context = {**_frame(request, application), "form": form, "balancer": balancer}
     return render(request, "clusters/load_balancer_form.html", context, status=422 if form.errors else 200)
 

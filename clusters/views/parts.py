@@ -9,10 +9,10 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
 
-from clusters import queries
+from clusters import queries, slots
 from clusters.core.values import InvalidValue
 from clusters.models import Application
 from clusters.models.account import AccountQuerySet
@@ -49,8 +49,12 @@ def writable_accounts(request: Request) -> AccountQuerySet:
 
 
 def may_change(request: Request, application: Application, account: str = "") -> bool:
-    """Whether the actor may change what belongs to the application in the account, or in any when none is named."""
-    return _is_writable(request, account) and allows(request.actor, EXECUTE, application)
+    """Whether the actor may change what belongs to the application in the account, or in any when none is named.
+
+    Nobody may while nothing here carries changes out.
+    """
+    carried_out = bool(slots.SLOTS["load_balancer.upsert"])
+    return carried_out and _is_writable(request, account) and allows(request.actor, EXECUTE, application)
 
 
 def require_change(request: Request, application: Application, account: str = "") -> None:
@@ -63,6 +67,13 @@ def require_change(request: Request, application: Application, account: str = ""
 def _is_writable(request: Request, account: str) -> bool:
     accounts = writable_accounts(request)
     return (accounts.filter(name=account) if account else accounts).exists()
+
+
+def carry_out(slot: str, request: Request, *args: Any) -> HttpResponse:
+    """Hand a change over to who runs such changes, and go where it can be followed. Refused when there is nobody."""
+    for address in slots.filled(slot, request, *args):
+        return redirect(address)
+    raise Refused("Nothing here carries this out.")
 
 
 @contextmanager

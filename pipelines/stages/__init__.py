@@ -8,7 +8,10 @@ from __future__ import annotations
 from pipelines.core.plan import StageType
 from pipelines.stages.bake import Bake
 from pipelines.stages.create_server_group import CreateServerGroup
+from pipelines.stages.delete_load_balancer import DeleteLoadBalancer
+from pipelines.stages.delete_security_group import DeleteSecurityGroup
 from pipelines.stages.deploy import Deploy
+from pipelines.stages.deregister_instances_from_load_balancer import DeregisterInstancesFromLoadBalancer
 from pipelines.stages.destroy_server_group import DestroyServerGroup
 from pipelines.stages.determine_target_server_group import DetermineTargetServerGroup
 from pipelines.stages.disable_cluster import DisableCluster
@@ -17,18 +20,26 @@ from pipelines.stages.enable_server_group import EnableServerGroup
 from pipelines.stages.find_image import FindImage
 from pipelines.stages.manual_judgment import ManualJudgment
 from pipelines.stages.pipeline import Pipeline
+from pipelines.stages.reboot_instances import RebootInstances
+from pipelines.stages.register_instances_with_load_balancer import RegisterInstancesWithLoadBalancer
 from pipelines.stages.resize_server_group import ResizeServerGroup
 from pipelines.stages.rollback_cluster import RollbackCluster
 from pipelines.stages.rollback_server_group import RollbackServerGroup
 from pipelines.stages.scale_down_cluster import ScaleDownCluster
 from pipelines.stages.shrink_cluster import ShrinkCluster
+from pipelines.stages.terminate_instances import TerminateInstances
+from pipelines.stages.upsert_load_balancer import UpsertLoadBalancer
+from pipelines.stages.upsert_security_group import UpsertSecurityGroup
 from pipelines.stages.wait import Wait
 from pipelines.stages.watch_server_group import WatchServerGroup
 
 STAGE_TYPES: dict[str, StageType] = {
     "bake": Bake(),
     "createServerGroup": CreateServerGroup(),
+    "deleteLoadBalancer": DeleteLoadBalancer(),
+    "deleteSecurityGroup": DeleteSecurityGroup(),
     "deploy": Deploy(),
+    "deregisterInstancesFromLoadBalancer": DeregisterInstancesFromLoadBalancer(),
     "destroyServerGroup": DestroyServerGroup(),
     "determineTargetServerGroup": DetermineTargetServerGroup(),
     "disableCluster": DisableCluster(),
@@ -37,11 +48,16 @@ STAGE_TYPES: dict[str, StageType] = {
     "findImage": FindImage(),
     "manualJudgment": ManualJudgment(),
     "pipeline": Pipeline(),
+    "rebootInstances": RebootInstances(),
+    "registerInstancesWithLoadBalancer": RegisterInstancesWithLoadBalancer(),
     "resizeServerGroup": ResizeServerGroup(),
     "rollbackCluster": RollbackCluster(),
     "rollbackServerGroup": RollbackServerGroup(),
     "scaleDownCluster": ScaleDownCluster(),
     "shrinkCluster": ShrinkCluster(),
+    "terminateInstances": TerminateInstances(),
+    "upsertLoadBalancer": UpsertLoadBalancer(),
+    "upsertSecurityGroup": UpsertSecurityGroup(),
     "wait": Wait(),
     "watchServerGroup": WatchServerGroup(),
 }

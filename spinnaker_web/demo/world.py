@@ -48,7 +48,9 @@ def make(actor: Actor) -> None:
     for version in VERSIONS:
         packages.put(actor, ACCOUNT, APPLICATION, version, io.BytesIO(demo_package.build(version)))
     for stack in ("prod", "test"):
-        load_balancers.upsert(actor, ACCOUNT, _load_balancer(f"{APPLICATION}-{stack}"))
+        with transaction.atomic():
+            intent = load_balancers.intend_upsert(actor, ACCOUNT, _load_balancer(f"{APPLICATION}-{stack}"))
+        load_balancers.upsert(actor, intent)
     with transaction.atomic():
         Group.objects.get_or_create(name=ROLE)
         application = applications.create(

@@ -72,7 +72,7 @@ def test_a_load_balancer_is_made_and_edited_in_its_place(account: Account, alice
     form = forms.LoadBalancerForm(BALANCER, actor=alice)
     assert form.is_valid(), form.errors
     assert form.request.health_check == values.HealthCheck(path="/health", interval=0.5)
-    load_balancers.upsert(alice, form.account, form.request)
+    load_balancers.upsert(alice, load_balancers.intend_upsert(alice, form.account, form.request))
     row = LoadBalancer.objects.get()
     again = shown(forms.LoadBalancerForm(actor=alice, existing=row)) | {"name": "other", "port": "9090"}
     edited = forms.LoadBalancerForm(again, actor=alice, existing=row)
@@ -108,7 +108,8 @@ def test_rules_are_lines(account: Account, alice: Actor, shop: Application) -> N
     assert form.is_valid(), form.errors
     given = form.cleaned_data
     assert given["rules"] == (values.Rule("10.0.0.0/8", 80, 443), values.Rule("127.0.0.1/32", 0, 65535, "all"))
-    security_groups.upsert(alice, form.account, form.region, given["name"], given["rules"], given["description"])
+    wish = form.account, form.region, given["name"], given["rules"], given["description"]
+    security_groups.upsert(alice, security_groups.intend_upsert(alice, *wish))
     inventory.refresh("main", "local")
     again = forms.SecurityGroupForm(actor=alice, existing=SecurityGroup.objects.get())
     assert forms.SecurityGroupForm(shown(again), actor=alice, existing=SecurityGroup.objects.get()).is_valid()

@@ -14,6 +14,7 @@ import pytest
 from django.db import transaction
 from pydantic.alias_generators import to_camel
 
+from clusters.core.values import Listener, LoadBalancerRequest
 from clusters.models import Application
 from clusters.trust.permissions import Actor, Refused
 from pipelines import stages
@@ -49,11 +50,23 @@ CLUSTER = {
 }
 ROLLBACK = {"rollbackServerGroupName": "shop-test-v002", "restoreServerGroupName": "shop-test-v001"}
 
+INSTANCES = {"credentials": ACCOUNT, "region": REGION, "instanceIds": ["i-1"]}
+BALANCED = INSTANCES | {"loadBalancerNames": ["shop-web"]}
+BALANCER = {
+    "credentials": ACCOUNT,
+    "region": REGION,
+    "loadBalancerName": "shop-new",
+    "listeners": [{"externalPort": 0}],
+}
+
 #: The least that each type's JSON must hold.
 MINIMAL: dict[str, dict[str, Any]] = {
     "bake": {"package": "shop", "regions": [REGION]},
     "createServerGroup": CLUSTER,
+    "deleteLoadBalancer": {"credentials": ACCOUNT, "regions": [REGION], "loadBalancerName": "shop-old"},
+    "deleteSecurityGroup": {"credentials": ACCOUNT, "regions": [REGION], "securityGroupName": "shop-old"},
     "deploy": {"clusters": [CLUSTER]},
+    "deregisterInstancesFromLoadBalancer": BALANCED,
     "destroyServerGroup": NAMED,
     "determineTargetServerGroup": PLACE | {"target": "current_asg_dynamic"},
     "disableCluster": PLACE,
@@ -62,11 +75,16 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "findImage": PLACE,
     "manualJudgment": {},
     "pipeline": {"pipeline": "child"},
+    "rebootInstances": INSTANCES,
+    "registerInstancesWithLoadBalancer": BALANCED,
     "resizeServerGroup": NAMED | {"capacity": {"min": 1, "desired": 1, "max": 1}},
     "rollbackCluster": PLACE,
     "rollbackServerGroup": {"credentials": ACCOUNT, "region": REGION, "rollbackContext": ROLLBACK},
     "scaleDownCluster": PLACE,
     "shrinkCluster": PLACE,
+    "terminateInstances": INSTANCES,
+    "upsertLoadBalancer": BALANCER,
+    "upsertSecurityGroup": {"credentials": ACCOUNT, "regions": [REGION], "securityGroupName": "shop-office"},
     "wait": {},
     "watchServerGroup": NAMED,
 }
@@ -207,11 +225,20 @@ class Tried:
 EFFECTS = {
     "bake": Tried("bake", {"package": "shop_1.1", "region": REGION, "account": ACCOUNT}, lock=""),
     "createServerGroup": Tried("createServerGroup", CLUSTER),
+    "deleteLoadBalancer": Tried(
+        "deleteLoadBalancer", MINIMAL["deleteLoadBalancer"], lock=f"{ACCOUNT}:{REGION}:load-balancer/shop-old"
+    ),
+    "deleteSecurityGroup": Tried(
+        "deleteSecurityGroup", MINIMAL["deleteSecurityGroup"], lock=f"{ACCOUNT}:{REGION}:security-group/shop-old"
+    ),
+    "deregisterInstancesFromLoadBalancer": Tried("deregisterInstancesFromLoadBalancer", BALANCED),
     "destroyServerGroup": Tried("destroyServerGroup", NAMED),
     "disableCluster": Tried("disableCluster", PLACE),
     "disableServerGroup": Tried("disableServerGroup", NAMED | {"serverGroupName": "shop-test-v003"}),
     "enableServerGroup": Tried("enableServerGroup", NAMED),
     "pipeline": Tried("pipeline", {"pipeline": "child"}, lock=""),
+    "rebootInstances": Tried("rebootInstances", INSTANCES),
+    "registerInstancesWithLoadBalancer": Tried("registerInstancesWithLoadBalancer", BALANCED),
     "resizeServerGroup": Tried("resizeServerGroup", MINIMAL["resizeServerGroup"]),
     "resizeServerGroup, after": Tried(
         "resizeServerGroup",
@@ -220,6 +247,19 @@ EFFECTS = {
     ),
     "scaleDownCluster": Tried("scaleDownCluster", PLACE),
     "shrinkCluster": Tried("shrinkCluster", PLACE),
+    "terminateInstances": Tried("terminateInstances", INSTANCES),
+    "upsertLoadBalancer": Tried("upsertLoadBalancer", BALANCER, lock=f"{ACCOUNT}:{REGION}:load-balancer/shop-new"),
+    "upsertSecurityGroup": Tried(
+        "upsertSecurityGroup", MINIMAL["upsertSecurityGroup"], lock=f"{ACCOUNT}:{REGION}:security-group/shop-office"
+    ),
+}
+
+#: Which server group's first instance they are tried on: register finds one that takes no traffic.
+ABOUT_INSTANCES = {
+    "deregisterInstancesFromLoadBalancer": "shop-test-v003",
+    "rebootInstances": "shop-test-v003",
+    "registerInstancesWithLoadBalancer": "shop-test-v002",
+    "terminateInstances": "shop-test-v003",
 }
 
 every_effect = pytest.mark.parametrize("tried", EFFECTS.values(), ids=EFFECTS)
@@ -228,11 +268,17 @@ every_effect = pytest.mark.parametrize("tried", EFFECTS.values(), ids=EFFECTS)
 @pytest.fixture
 def stocked(balanced: World) -> World:  # noqa: F811
     """Two server groups disabled, two live, one package."""
+    cloud = balanced.cloud
     for number in (1, 2):
         balanced.group(f"shop-test-v00{number}", is_disabled=True)
     for number in (3, 4):
         balanced.group(f"shop-test-v00{number}")
     balanced.upload("shop", "1.1")
+    cloud.load_balancers.upsert(ACCOUNT, LoadBalancerRequest(REGION, "shop-old", Listener(0)))
+    cloud.security_groups.upsert(ACCOUNT, REGION, "shop-old", ())
+    for key, name in ABOUT_INSTANCES.items():
+        ids = [instance.id for instance in cloud.server_groups.get(ACCOUNT, REGION, name).instances[:1]]
+        EFFECTS[key].context = MINIMAL[key] | {"instanceIds": ids}
     document = {"name": "Child", "id": "child", "stages": [{"refId": "1", "type": "wait"}]}
     save_pipeline(balanced.actor, Application.objects.get(name="shop"), json.dumps(document))
     parent = balanced.begin({"type": "wait"})

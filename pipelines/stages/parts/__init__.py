@@ -6,6 +6,8 @@ health.py        which instances count as up, how many are needed, and waiting f
 changes.py       the effect that resizes, disables, enables or destroys a frozen list of server groups
 target.py        a stage about one server group per region, named or found by its place in the cluster
 cluster_wide.py  a stage about all server groups of a cluster but the few to keep
+regional.py      a stage that works in one region at a time, and the effect of one call
+instance_work.py a stage about instances named by their ids
 launch.py        the cluster map of a deployment
 work.py          long work beside the execution: submitting and following it
 images.py        which image a deployment launches, and which regions need one

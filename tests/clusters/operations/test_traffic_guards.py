@@ -81,11 +81,11 @@ def test_a_server_group_that_is_ill_is_none_to_rely_on(cloud: MemoryCloud, image
 
 def test_the_last_instance_that_is_up_is_not_ended(cloud: MemoryCloud, alice: Actor) -> None:
     first, second = Instance.objects.values_list("instance_id", flat=True)
-    assert instances.intend_terminate(alice, ACCOUNT, REGION, first)
+    assert instances.intend(alice, "terminate", ACCOUNT, REGION, [first])
     cloud.server_groups.resize(ACCOUNT, REGION, OLD, Capacity(0, 1, 1))
     cloud.instances.terminate(ACCOUNT, REGION, first)
     with pytest.raises(Guarded, match=f"refuses to terminate {second}"):
-        instances.intend_terminate(alice, ACCOUNT, REGION, second)
+        instances.intend(alice, "terminate", ACCOUNT, REGION, [second])
 
 
 def test_guards_are_kept_with_the_application_and_audited(alice: Actor, shop: Application) -> None:

@@ -8,8 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from clusters.core.values import Health
-from clusters.models import Application, AuditEntry, LoadBalancer, SecurityGroup, ServerGroup
-from clusters.providers.base import Unavailable
+from clusters.models import Application, AuditEntry, ServerGroup
 from clusters.providers.memory import MemoryCloud
 from spinnaker_web import demo_package
 from spinnaker_web.access import tokens
@@ -74,41 +73,6 @@ def test_a_name_that_is_taken_is_said_at_its_field(ana: Client) -> None:
     assert answer.status_code == 422
     assert 'href="#id_name"' in answer.text
     assert 'aria-invalid="true"' in answer.text
-
-
-def test_a_load_balancer_is_created_and_shown_with_its_address(ana: Client, cloud: MemoryCloud) -> None:
-    answer = ana.post("/apps/shop/load-balancers/new", BALANCER)
-    assert answer.headers["Location"] == "/apps/shop/load-balancers/test/local/shop-new"
-    row = LoadBalancer.objects.get(name="shop-new")
-    assert (row.port, row.health_check["path"]) == (9001, "/ready")
-    edit = "/apps/shop/load-balancers/test/local/shop-new/edit"
-    assert ana.post(edit, BALANCER | {"path": "/health"}).status_code == 302
-    row.refresh_from_db()
-    assert row.health_check["path"] == "/health"
-    assert ana.post("/apps/shop/load-balancers/test/local/shop-new/delete").status_code == 302
-    assert not LoadBalancer.objects.filter(name="shop-new").exists()
-
-
-def test_what_the_cloud_refuses_is_said_in_the_form(ana: Client, cloud: MemoryCloud) -> None:
-    unknown = ana.post("/apps/shop/load-balancers/new", BALANCER | {"security_groups": "nowhere"})
-    assert unknown.status_code == 422
-    assert "nowhere" in unknown.text
-    cloud.fail("load_balancers.upsert", Unavailable("The cloud does not answer."))
-    answer = ana.post("/apps/shop/load-balancers/new", BALANCER)
-    assert answer.status_code == 422
-    assert "The cloud does not answer." in answer.text
-    assert 'value="shop-new"' in answer.text  # what was typed is still there
-
-
-def test_a_firewall_is_created_edited_and_deleted(ana: Client) -> None:
-    answer = ana.post("/apps/shop/firewalls/new", FIREWALL)
-    assert answer.headers["Location"] == "/apps/shop/firewalls/test/local/shop-office"
-    edit = "/apps/shop/firewalls/test/local/shop-office/edit"
-    assert ana.post(edit, FIREWALL | {"rules": "10.0.0.0/8 tcp 80\nno rule"}).status_code == 422
-    assert ana.post(edit, FIREWALL | {"rules": "10.0.0.0/8 tcp 22"}).status_code == 302
-    assert SecurityGroup.objects.get(name="shop-office").rules[0]["to_port"] == 22
-    assert ana.post("/apps/shop/firewalls/test/local/shop-office/delete").status_code == 302
-    assert not SecurityGroup.objects.filter(name="shop-office").exists()
 
 
 def test_a_package_is_uploaded_by_form(ana: Client, cloud: MemoryCloud) -> None:
