@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import IO, BinaryIO, Literal
+from typing import IO, BinaryIO, Literal, cast
 
 from clusters.providers.base import InvalidRequest
 
@@ -25,9 +25,16 @@ MAX_ARCHIVE_BYTES = 100 * 1024**2
 MAX_UNPACKED_BYTES = 400 * 1024**2
 MAX_MEMBERS = 10_000
 MAX_PATH_LENGTH = 400
+#: Of all that describes members: a zip's directory, a tar's headers.
+MAX_HEADER_BYTES = 2048 * MAX_MEMBERS
+#: Of one extended header of a tar, and of those that hold for all members.
+MAX_EXTENDED_BYTES = 64 * 1024
+MAX_GLOBAL_HEADERS = 16
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,62}")
+_DIGITS = re.compile(rb"\d{64}")
+_DIRECTORY_ENTRY = b"PK\x01\x02"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError)
 
@@ -83,17 +90,59 @@ def opened(archive: BinaryIO) -> Iterator[Opened]:
     if magic[:2] == b"\x1f\x8b":
         with tempfile.TemporaryFile() as plain:
             _inflate(archive, plain)
-            with tarfile.open(fileobj=plain, mode="r:") as tar:
-                yield TarPackage(tar)
+            headers = MeasuredTar(plain)
+            with tarfile.open(fileobj=cast(IO[bytes], headers), mode="r:") as tar:
+                yield TarPackage(tar, headers)
     elif magic[:2] == b"PK":
-        with zipfile.ZipFile(archive) as zipped:
-            yield ZipPackage(zipped)
+        directory = Measured(archive)
+        with zipfile.ZipFile(cast(IO[bytes], directory)) as zipped:
+            directory.is_opening = False  # it was read as a whole
+            yield ZipPackage(zipped, directory)
     else:
         raise refuse("is neither a tar.gz nor a zip")
 
 
+class Measured:
+    """An archive's file that gives only so much while members are found out: the libraries read what headers claim.
+
+    A few mebibytes of headers can become gigabytes of objects, or hours in a pattern of the library.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._left = MAX_HEADER_BYTES
+        self.is_opening = True
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        if not self.is_opening:
+            return self._file.read(size)
+        if size > self._left:
+            raise refuse("has more to say about its members than they may take")
+        data = self._file.read(size if size >= 0 else self._left)
+        self._left -= len(data)
+        if data.count(_DIRECTORY_ENTRY) > MAX_MEMBERS:
+            raise refuse(f"has more than {MAX_MEMBERS} members")
+        return data
+
+
+class MeasuredTar(Measured):
+    """The same for a tar, which is read header by header."""
+
+    def read(self, size: int = -1) -> bytes:
+        if self.is_opening and size > MAX_EXTENDED_BYTES:
+            raise refuse(f"has a header of more than {MAX_EXTENDED_BYTES // 1024} KiB")
+        data = super().read(size)
+        if self.is_opening and len(data) > tarfile.BLOCKSIZE and _DIGITS.search(data):
+            raise refuse("has a header with a number that is none")
+        return data
+
+
 class Opened:
     """An open archive. Subclasses say what their members are and how to read one."""
+
+    def __init__(self, source: Measured) -> None:
+        self._source = source
 
     def members(self) -> Iterator[Entry]:
         raise NotImplementedError
@@ -119,6 +168,7 @@ class Opened:
             found[entry.path] = entry
         for path in found:
             _check_parents(path, found)
+        self._source.is_opening = False
         return [found[path] for path in sorted(found)]
 
     def read_all(self, entries: list[Entry]) -> None:
@@ -131,11 +181,15 @@ class Opened:
 
 
 class TarPackage(Opened):
-    def __init__(self, tar: tarfile.TarFile) -> None:
+    def __init__(self, tar: tarfile.TarFile, source: Measured) -> None:
+        super().__init__(source)
         self._tar = tar
 
     def members(self) -> Iterator[Entry]:
         for member in self._tar:
+            if len(self._tar.pax_headers) > MAX_GLOBAL_HEADERS:  # each member would get a copy of them
+                raise refuse(f"has more than {MAX_GLOBAL_HEADERS} headers for all members")
+            member.pax_headers = {}  # kept with the member otherwise
             path = _clean(member.name)
             if member.isdir():
                 yield Entry(path, "folder", 0, False, "", member)
@@ -154,7 +208,8 @@ class TarPackage(Opened):
 
 
 class ZipPackage(Opened):
-    def __init__(self, zipped: zipfile.ZipFile) -> None:
+    def __init__(self, zipped: zipfile.ZipFile, source: Measured) -> None:
+        super().__init__(source)
         self._zip = zipped
 
     def members(self) -> Iterator[Entry]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import struct
 import tarfile
+import tracemalloc
 import zipfile
 
 import pytest
@@ -15,6 +17,54 @@ from spinnaker_web import demo_package
 from tests.clusters.providers.local.archives import FILE, LINK, PROGRAM, RUN, member, run, tar, zipped
 
 SYM, HARD, DIR = tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE
+
+
+def extended(kind: bytes, content: bytes) -> bytes:
+    header = tarfile.TarInfo("header")
+    header.type, header.size = kind, len(content)
+    return header.tobuf(tarfile.USTAR_FORMAT) + content + b"\0" * (-len(content) % tarfile.BLOCKSIZE)
+
+
+def empty(n: int) -> bytes:
+    return member(f"m{n}").tobuf(tarfile.USTAR_FORMAT)
+
+
+def headed(kind: bytes, content: bytes) -> bytes:
+    """A tar that begins with an extended header of the kind."""
+    return gzip.compress(extended(kind, content) + tar(compress=False), 1, mtime=0)
+
+
+def record(key: bytes, value: bytes) -> bytes:
+    """A line of a pax header, which begins with its own length."""
+    length = len(key) + len(value) + 3
+    while len(str(length)) + len(key) + len(value) + 3 != length:
+        length = len(str(length)) + len(key) + len(value) + 3
+    return b"%d %s=%s\n" % (length, key, value)
+
+
+def directory(entries: int) -> bytes:
+    """A zip that is nothing but a directory of entries without names."""
+    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\x01\x02", 20, 3, 20, 0, 0, 0, 0, 33, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(entry) * entries, 0, 0)
+    return entry * entries + end
+
+
+PAX, GLOBAL, LONG = tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME
+HUNGRY = {
+    "a zip with a directory of a million entries": (directory(1_000_000), "more to say"),
+    "a zip with a directory of many entries": (directory(archive.MAX_MEMBERS + 1), "more than 10000 members"),
+    "a long name of 64 MiB": (headed(LONG, b"a" * 64 * 1024**2), "a header of more than 64 KiB"),
+    "an extended header of 64 MiB": (headed(PAX, record(b"comment", b"a" * 64 * 1024**2)), "a header of more than 64"),
+    "a header that a pattern takes hours for": (headed(PAX, b"1" * 60_000), "a number that is none"),
+    "headers for all members": (
+        headed(GLOBAL, b"".join(record(b"k%d" % n, b"v") for n in range(4000))),
+        "more than 16 headers for all",
+    ),
+    "headers before each of many members": (
+        gzip.compress(b"".join(extended(PAX, record(b"comment", b"a" * 60_000)) + empty(n) for n in range(400)), 1),
+        "more to say",
+    ),
+}
 
 GOOD = {
     "only run": tar(),
@@ -82,6 +132,43 @@ def test_a_bad_archive_is_refused_with_the_reason(content: bytes, why: str) -> N
         archive.check(io.BytesIO(content))
     assert error.value.field == "archive"
     assert why in error.value.message
+
+
+@pytest.mark.parametrize(("content", "why"), HUNGRY.values(), ids=HUNGRY.keys())
+def test_an_archive_that_says_too_much_about_its_members_is_refused_before_that_is_read(
+    content: bytes, why: str
+) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidRequest) as error:
+            archive.check(io.BytesIO(content))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert why in error.value.message
+    assert peak < 64 * 1024**2
+
+
+def test_names_of_any_length_and_a_comment_of_git_are_taken() -> None:
+    """As git archive and tar make them: extended headers, few and small."""
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w:gz", format=tarfile.PAX_FORMAT, pax_headers={"comment": "4" * 40}) as made:
+        made.addfile(run(), io.BytesIO(RUN))
+        for n in range(archive.MAX_MEMBERS - 1):
+            made.addfile(member(f"{'folder/' * 20}ä{n}"))
+    archive.check(plain)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as zipped_up:
+        zipped_up.writestr(_executable("run"), RUN)
+        for n in range(archive.MAX_MEMBERS - 1):
+            zipped_up.writestr(f"{'folder/' * 40}ä{n}", b"")
+    archive.check(content)
+
+
+def _executable(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.external_attr = PROGRAM << 16
+    return info
 
 
 def test_a_run_that_is_not_executable_is_refused_in_a_tar_as_well() -> None:
