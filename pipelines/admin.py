@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path
+from django.views.decorators.http import require_POST
 
-from clusters.admin import ReadOnlyAdmin
+from clusters.admin import AuditedAdmin, ReadOnlyAdmin
+from clusters.trust import secrets
 from clusters.trust.permissions import actor_of
 from pipelines import operations
-from pipelines.models import Event, Execution, Judgment, Outbox, Pipeline, Stage, Step, Work
+from pipelines.clients import jenkins
+from pipelines.models import Controller, Event, Execution, Judgment, Outbox, Pipeline, Stage, Step, Work
 from pipelines.operations.documents import check
 
 
@@ -50,6 +56,35 @@ class PipelineAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def delete_model(self, request: HttpRequest, obj: Pipeline) -> None:
         operations.delete_pipeline(actor_of(request.user, via="admin"), obj)
+
+
+@admin.register(Controller)
+class ControllerAdmin(AuditedAdmin):
+    list_display = ["name", "url", "username", "token", "is_enabled"]
+    list_filter = ["is_enabled"]
+    search_fields = ["name", "url"]
+    filter_horizontal = ["applications"]
+    change_form_template = "admin/pipelines/controller/change_form.html"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return ["name"] if obj else []
+
+    def get_urls(self) -> list[Any]:
+        check = self.admin_site.admin_view(require_POST(self.try_connection))
+        return [path("<int:pk>/check/", check, name="pipelines_controller_check"), *super().get_urls()]
+
+    def try_connection(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Call the controller as it is saved, and say what came of it."""
+        controller = get_object_or_404(Controller, pk=pk)
+        if not self.has_change_permission(request, controller):
+            raise PermissionDenied
+        try:
+            found = jenkins.of(controller, None).whoami()
+        except (jenkins.JenkinsError, secrets.SecretRefused) as error:
+            messages.error(request, f"Controller {controller} does not work: {error.message}")
+        else:
+            messages.success(request, f"Controller {controller} works: {found}.")
+        return redirect("admin:pipelines_controller_change", pk)
 
 
 @admin.register(Execution)

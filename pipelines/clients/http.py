@@ -44,6 +44,11 @@ class HttpError(Exception):
         self.message = message
         self.may_have_arrived = may_have_arrived
 
+    @property
+    def is_retryable(self) -> bool:
+        """True when the same call may do better later."""
+        return not isinstance(self, Forbidden | TooLarge)
+
 
 class Forbidden(HttpError):
     """An address that must not be called; asking again changes nothing."""

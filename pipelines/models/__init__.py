@@ -1,5 +1,6 @@
 """Rows of the pipelines half. Executions, stages, steps and events are written by pipelines.engine alone."""
 
+from pipelines.models.controller import Controller
 from pipelines.models.event import Event
 from pipelines.models.execution import Execution
 from pipelines.models.judgment import Judgment
@@ -10,4 +11,15 @@ from pipelines.models.stage import Stage
 from pipelines.models.step import Step
 from pipelines.models.work import Work
 
-__all__ = ["Event", "Execution", "Judgment", "Outbox", "Pipeline", "PipelineRevision", "Stage", "Step", "Work"]
+__all__ = [
+    "Controller",
+    "Event",
+    "Execution",
+    "Judgment",
+    "Outbox",
+    "Pipeline",
+    "PipelineRevision",
+    "Stage",
+    "Step",
+    "Work",
+]

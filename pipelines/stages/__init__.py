@@ -18,6 +18,8 @@ from pipelines.stages.disable_cluster import DisableCluster
 from pipelines.stages.disable_server_group import DisableServerGroup
 from pipelines.stages.enable_server_group import EnableServerGroup
 from pipelines.stages.find_image import FindImage
+from pipelines.stages.get_properties import GetProperties
+from pipelines.stages.jenkins import Jenkins
 from pipelines.stages.manual_judgment import ManualJudgment
 from pipelines.stages.pipeline import Pipeline
 from pipelines.stages.reboot_instances import RebootInstances
@@ -46,6 +48,8 @@ STAGE_TYPES: dict[str, StageType] = {
     "disableServerGroup": DisableServerGroup(),
     "enableServerGroup": EnableServerGroup(),
     "findImage": FindImage(),
+    "getProperties": GetProperties(),
+    "jenkins": Jenkins(),
     "manualJudgment": ManualJudgment(),
     "pipeline": Pipeline(),
     "rebootInstances": RebootInstances(),
