@@ -4,6 +4,7 @@ DATABASE_URL, REDIS_URL   servers; without them `up` starts embedded ones
 DATA_DIR, PORT            where everything is kept (.data), where the site listens (8000)
 SPINNAKER_SECRET_KEY      signs sessions; `up` makes one below DATA_DIR
 SPINNAKER_AGENT_SOCKET, SPINNAKER_AGENT_TOKEN   the local cloud's agent
+SPINNAKER_AWS_ENDPOINT_HOSTS   comma list of private hosts that may stand in for AWS
 SPINNAKER_HOSTS           comma list of host names the site answers to
 SPINNAKER_HTTPS           1 when a proxy in front speaks HTTPS
 SPINNAKER_SECRETS_KEYS    comma list of long texts that encrypt stored secrets, the newest first; `up` makes one
@@ -175,3 +176,6 @@ OUTBOUND_CA_FILE = env.str("SPINNAKER_OUTBOUND_CA_FILE", default="")
 
 AGENT_SOCKET = env.str("SPINNAKER_AGENT_SOCKET", default=str(DATA_DIR / "agent" / "agent.sock"))
 AGENT_TOKEN = env.str("SPINNAKER_AGENT_TOKEN", default="")
+
+#: Hosts that may be the endpoint of an AWS account although they are private, or this one.
+AWS_ENDPOINT_HOSTS = env.list("SPINNAKER_AWS_ENDPOINT_HOSTS", default=[])

@@ -18,6 +18,7 @@ from clusters.core.values import (
     Listener,
     LoadBalancer,
     LoadBalancerRequest,
+    SecurityGroup,
     ServerGroup,
     ServerGroupRequest,
 )
@@ -45,8 +46,9 @@ def wait_until(look: Callable[[], T | None], *, seconds: float = 15, pause: floa
 class Stage:
     """A cloud with short words for what tests do over and over."""
 
-    def __init__(self, cloud: CloudProvider, *, pause_seconds: float = 0.05) -> None:
+    def __init__(self, cloud: CloudProvider, *, pause_seconds: float = 0.05, region: str = REGION) -> None:
         self.cloud = cloud
+        self.region = region
         self._pause = pause_seconds
         self._tokens = itertools.count()
 
@@ -54,12 +56,18 @@ class Stage:
         return f"{time.time_ns()}-{next(self._tokens)}"
 
     def bake(self, package: str, version: str, archive: bytes | None = None) -> Image:
+        self.upload(package, version, archive)
+        return self.baked(
+            self.cloud.images.start_bake(ACCOUNT, BakeRequest(self.region, package, version), self.token())
+        )
+
+    def upload(self, package: str, version: str, archive: bytes | None = None) -> None:
+        """To where bakes take packages from."""
         self.cloud.packages.put(package, version, io.BytesIO(archive or demo_package.build(version)))
-        return self.baked(self.cloud.images.start_bake(ACCOUNT, BakeRequest(REGION, package, version), self.token()))
 
     def baked(self, bake: Bake) -> Image:
         def look() -> Image | None:
-            now = self.cloud.images.bake(ACCOUNT, REGION, bake.id)
+            now = self.cloud.images.bake(ACCOUNT, self.region, bake.id)
             assert now.state is not BakeState.FAILED, now.message
             return now.image
 
@@ -68,7 +76,7 @@ class Stage:
     def balancer(
         self, name: str, health_check: HealthCheck = HEALTH_CHECK, security_groups: tuple[str, ...] = ()
     ) -> LoadBalancer:
-        request = LoadBalancerRequest(REGION, name, Listener(0), health_check, security_groups)
+        request = LoadBalancerRequest(self.region, name, Listener(0), health_check, security_groups)
         return self.cloud.load_balancers.upsert(ACCOUNT, request)
 
     def create(self, request: ServerGroupRequest) -> ServerGroup:
@@ -77,10 +85,15 @@ class Stage:
         return self.until(request.name, lambda group: group.count(Health.UP) == request.capacity.desired)
 
     def get(self, name: str) -> ServerGroup:
-        return self.cloud.server_groups.get(ACCOUNT, REGION, name)
+        return self.cloud.server_groups.get(ACCOUNT, self.region, name)
 
     def names(self) -> list[str]:
-        return [group.name for group in self.cloud.server_groups.list(ACCOUNT, REGION)]
+        return [group.name for group in self.cloud.server_groups.list(ACCOUNT, self.region)]
+
+    def firewalls(self) -> list[SecurityGroup]:
+        """Without those that are always there."""
+        groups = self.cloud.security_groups.list(ACCOUNT, self.region)
+        return [group for group in groups if group.name != "default"]
 
     def until(self, name: str, holds: Callable[[ServerGroup], bool], *, seconds: float = 15) -> ServerGroup:
         def look() -> ServerGroup | None:
@@ -109,10 +122,10 @@ class Stage:
         """End every server group, load balancer and security group."""
         cloud, names = self.cloud, self.names()
         for name in names:
-            cloud.server_groups.destroy(ACCOUNT, REGION, name)
+            cloud.server_groups.destroy(ACCOUNT, self.region, name)
         for name in names:
             self.until_gone(name)
-        for balancer in cloud.load_balancers.list(ACCOUNT, REGION):
-            cloud.load_balancers.delete(ACCOUNT, REGION, balancer.name)
-        for group in cloud.security_groups.list(ACCOUNT, REGION):
-            cloud.security_groups.delete(ACCOUNT, REGION, group.name)
+        for balancer in cloud.load_balancers.list(ACCOUNT, self.region):
+            cloud.load_balancers.delete(ACCOUNT, self.region, balancer.name)
+        for group in self.firewalls():
+            cloud.security_groups.delete(ACCOUNT, self.region, group.name)

@@ -260,24 +260,33 @@ class LoadBalancerRequest:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Lets `cidr` reach ports from_port..to_port (both inclusive) by `protocol` (tcp)."""
+    """Lets `cidr`, or instances in the security group `group`, reach ports from_port..to_port (both inclusive)."""
 
     cidr: str
     from_port: int
     to_port: int
     protocol: str = "tcp"
+    #: Name or id, instead of `cidr`.
+    group: str = ""
 
     def __post_init__(self) -> None:
+        self._check_source()
+        if not 0 <= self.from_port <= self.to_port <= 65535:
+            raise InvalidValue("rule.ports", f"{self.from_port}-{self.to_port} is not a port range")
+        if self.protocol not in ("tcp", "udp", "all"):
+            raise InvalidValue("rule.protocol", f"{self.protocol!r} is not tcp, udp or all")
+
+    def _check_source(self) -> None:
+        if self.group:
+            if self.cidr:
+                raise InvalidValue("rule.group", "excludes a cidr")
+            return
         try:
             ipaddress.ip_network(self.cidr, strict=True)
         except ValueError as error:
             raise InvalidValue("rule.cidr", str(error)) from None
         if "%" in self.cidr:  # what follows would be the name of an interface, which may be any text
             raise InvalidValue("rule.cidr", f"{self.cidr!r} names an interface")
-        if not 0 <= self.from_port <= self.to_port <= 65535:
-            raise InvalidValue("rule.ports", f"{self.from_port}-{self.to_port} is not a port range")
-        if self.protocol not in ("tcp", "udp", "all"):
-            raise InvalidValue("rule.protocol", f"{self.protocol!r} is not tcp, udp or all")
 
 
 @dataclass(frozen=True, slots=True)

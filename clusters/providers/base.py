@@ -8,7 +8,7 @@ long as its bytes take). `account` is its name. tests/contracts/test_cloud_provi
 
 from __future__ import annotations
 
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from clusters.core import values
 
@@ -208,3 +208,6 @@ class CloudProvider(Protocol):
     packages: Packages
 
     def regions(self, account: str) -> list[str]: ...
+
+    def check_account(self, regions: list[str], config: dict[str, Any]) -> None:
+        """What its row says makes sense, before it is saved. Raises InvalidValue, field "regions" or "config…"."""

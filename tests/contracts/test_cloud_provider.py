@@ -27,14 +27,37 @@ from clusters.providers.base import TOKEN_TAG, Conflict, InvalidRequest, NameTak
 from clusters.providers.memory import MemoryCloud
 from spinnaker_web import demo_package
 from tests.clouds import ACCOUNT, REGION, Stage
+from tests.moto_world import REGIONS, Moto
 
 
-@pytest.fixture(params=["memory", pytest.param("local", marks=pytest.mark.xdist_group("agent"))])
+class OnAws(Stage):
+    """Its packages are in a repository, which is the world's."""
+
+    def __init__(self, aws: Moto) -> None:
+        super().__init__(aws.cloud, pause_seconds=0.01, region=REGIONS[0])
+        self._world = aws.world
+
+    def upload(self, package: str, version: str, archive: bytes | None = None) -> None:
+        self._world.packages.add((package, version))
+
+
+LOCAL = pytest.param("local", marks=pytest.mark.xdist_group("agent"))
+#: What only some clouds promise.
+keeps_packages = pytest.mark.parametrize("stage", ["memory", LOCAL], indirect=True)
+patches = pytest.mark.parametrize("stage", ["memory", LOCAL], indirect=True)
+one_address = pytest.mark.parametrize("stage", ["memory", LOCAL], indirect=True)
+
+
+@pytest.fixture(params=["memory", LOCAL, "aws"])
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     if request.param == "memory":
         stage = Stage(MemoryCloud(regions=(REGION,)), pause_seconds=0)
-    else:
+    elif request.param == "local":
         stage = Stage(request.getfixturevalue("agent").cloud, pause_seconds=0.05)
+    else:
+        aws = request.getfixturevalue("aws")
+        aws.add_account(ACCOUNT)
+        stage = OnAws(aws)
     yield stage
     stage.clear()
 
@@ -45,8 +68,8 @@ def image(stage: Stage) -> Image:
 
 
 @pytest.fixture
-def request_(image: Image) -> ServerGroupRequest:
-    return ServerGroupRequest(REGION, "hello-main-v000", image.id, Capacity(0, 1, 3))
+def request_(stage: Stage, image: Image) -> ServerGroupRequest:
+    return ServerGroupRequest(stage.region, "hello-main-v000", image.id, Capacity(0, 1, 3))
 
 
 @pytest.fixture
@@ -64,22 +87,22 @@ def balanced(stage: Stage, request_: ServerGroupRequest) -> ServerGroup:
 
 
 def test_the_region_is_listed(stage: Stage) -> None:
-    assert REGION in stage.cloud.regions(ACCOUNT)
+    assert stage.region in stage.cloud.regions(ACCOUNT)
 
 
 def test_a_server_group_that_does_not_exist_is_not_found(stage: Stage) -> None:
     with pytest.raises(NotFound):
-        stage.cloud.server_groups.get(ACCOUNT, REGION, "none-v000")
+        stage.cloud.server_groups.get(ACCOUNT, stage.region, "none-v000")
     with pytest.raises(NotFound):
-        stage.cloud.server_groups.resize(ACCOUNT, REGION, "none-v000", Capacity(1, 1, 1))
+        stage.cloud.server_groups.resize(ACCOUNT, stage.region, "none-v000", Capacity(1, 1, 1))
     with pytest.raises(NotFound):
-        stage.cloud.server_groups.disable(ACCOUNT, REGION, "none-v000")
+        stage.cloud.server_groups.disable(ACCOUNT, stage.region, "none-v000")
 
 
 def test_a_new_server_group_comes_up_to_its_desired_size(stage: Stage, request_: ServerGroupRequest) -> None:
     request = replace(request_, capacity=Capacity(1, 2, 3), tags={"user": "ann"}, environment={"GREETING": "hi"})
     created = stage.cloud.server_groups.create(ACCOUNT, request, "token-1")
-    assert (created.account, created.region, created.name) == (ACCOUNT, REGION, request.name)
+    assert (created.account, created.region, created.name) == (ACCOUNT, stage.region, request.name)
     assert created.capacity == Capacity(1, 2, 3)
     assert created.tags == {"user": "ann", TOKEN_TAG: "token-1"}
 
@@ -87,7 +110,7 @@ def test_a_new_server_group_comes_up_to_its_desired_size(stage: Stage, request_:
     assert len({instance.id for instance in group.instances}) == 2
     assert all(instance.launched_at and instance.address for instance in group.instances)
     assert [report.source for report in group.instances[0].reports] == ["Platform"]
-    assert group in stage.cloud.server_groups.list(ACCOUNT, REGION)
+    assert group in stage.cloud.server_groups.list(ACCOUNT, stage.region)
 
 
 def test_creating_again_with_the_same_token_gives_the_same_group(stage: Stage, request_: ServerGroupRequest) -> None:
@@ -126,41 +149,41 @@ def test_a_desired_size_beyond_the_largest_cannot_even_be_said() -> None:
 
 
 def test_a_group_grows_and_shrinks_to_the_size_it_is_given(stage: Stage, group: ServerGroup) -> None:
-    stage.cloud.server_groups.resize(ACCOUNT, REGION, group.name, Capacity(1, 3, 3))
+    stage.cloud.server_groups.resize(ACCOUNT, stage.region, group.name, Capacity(1, 3, 3))
     stage.until(group.name, lambda group: group.count(Health.UP) == 3)
-    stage.cloud.server_groups.resize(ACCOUNT, REGION, group.name, Capacity(0, 1, 3))
+    stage.cloud.server_groups.resize(ACCOUNT, stage.region, group.name, Capacity(0, 1, 3))
     shrunk = stage.until(group.name, lambda group: len(group.instances) == 1)
     assert shrunk.capacity == Capacity(0, 1, 3)
 
 
 def test_a_group_with_launch_suspended_does_not_grow(stage: Stage, group: ServerGroup) -> None:
     launch = frozenset({Process.LAUNCH.value})
-    stage.cloud.server_groups.suspend(ACCOUNT, REGION, group.name, launch)
-    stage.cloud.server_groups.resize(ACCOUNT, REGION, group.name, Capacity(0, 2, 3))
+    stage.cloud.server_groups.suspend(ACCOUNT, stage.region, group.name, launch)
+    stage.cloud.server_groups.resize(ACCOUNT, stage.region, group.name, Capacity(0, 2, 3))
     stage.stays(group.name, lambda group: len(group.instances) == 1)
-    stage.cloud.server_groups.resume(ACCOUNT, REGION, group.name, launch)
+    stage.cloud.server_groups.resume(ACCOUNT, stage.region, group.name, launch)
     stage.until(group.name, lambda group: group.count(Health.UP) == 2)
 
 
 def test_a_group_with_terminate_suspended_does_not_shrink(stage: Stage, group: ServerGroup) -> None:
     terminate = frozenset({Process.TERMINATE.value})
-    stage.cloud.server_groups.suspend(ACCOUNT, REGION, group.name, terminate)
-    stage.cloud.server_groups.resize(ACCOUNT, REGION, group.name, Capacity(0, 0, 3))
+    stage.cloud.server_groups.suspend(ACCOUNT, stage.region, group.name, terminate)
+    stage.cloud.server_groups.resize(ACCOUNT, stage.region, group.name, Capacity(0, 0, 3))
     stage.stays(group.name, lambda group: len(group.instances) == 1)
-    stage.cloud.server_groups.resume(ACCOUNT, REGION, group.name, terminate)
+    stage.cloud.server_groups.resume(ACCOUNT, stage.region, group.name, terminate)
     stage.until(group.name, lambda group: not group.instances)
 
 
 def test_a_terminated_instance_is_replaced(stage: Stage, group: ServerGroup) -> None:
     old = group.instances[0].id
-    stage.cloud.instances.terminate(ACCOUNT, REGION, old)
+    stage.cloud.instances.terminate(ACCOUNT, stage.region, old)
     stage.until(group.name, lambda group: group.count(Health.UP) == 1 and group.instances[0].id != old)
-    stage.cloud.instances.terminate(ACCOUNT, REGION, old)
+    stage.cloud.instances.terminate(ACCOUNT, stage.region, old)
 
 
 def test_a_terminated_instance_is_not_replaced_while_launch_is_suspended(stage: Stage, group: ServerGroup) -> None:
-    stage.cloud.server_groups.suspend(ACCOUNT, REGION, group.name, frozenset({Process.LAUNCH.value}))
-    stage.cloud.instances.terminate(ACCOUNT, REGION, group.instances[0].id)
+    stage.cloud.server_groups.suspend(ACCOUNT, stage.region, group.name, frozenset({Process.LAUNCH.value}))
+    stage.cloud.instances.terminate(ACCOUNT, stage.region, group.instances[0].id)
     stage.until(group.name, lambda group: not group.instances)
     stage.stays(group.name, lambda group: not group.instances)
 
@@ -171,18 +194,18 @@ def test_an_instance_of_a_balanced_group_is_up_by_two_sources(stage: Stage, bala
         ("Platform", Health.UP),
         ("LoadBalancer", Health.UP),
     ]
-    balancer = stage.cloud.load_balancers.get(ACCOUNT, REGION, "hello-lb")
+    balancer = stage.cloud.load_balancers.get(ACCOUNT, stage.region, "hello-lb")
     assert [(member, report.health) for member, report in balancer.members] == [(instance.id, Health.UP)]
 
 
 def test_a_disabled_group_serves_nothing_and_an_enabled_one_serves_again(stage: Stage, balanced: ServerGroup) -> None:
-    stage.cloud.server_groups.disable(ACCOUNT, REGION, balanced.name)
+    stage.cloud.server_groups.disable(ACCOUNT, stage.region, balanced.name)
     disabled = stage.until(balanced.name, lambda group: group.count(Health.OUT_OF_SERVICE) == 1)
     assert disabled.is_disabled
     assert disabled.suspended_processes == {"Launch", "Terminate", "AddToLoadBalancer"}
     assert disabled.instances[0].id == balanced.instances[0].id
 
-    stage.cloud.server_groups.enable(ACCOUNT, REGION, balanced.name)
+    stage.cloud.server_groups.enable(ACCOUNT, stage.region, balanced.name)
     enabled = stage.until(balanced.name, lambda group: group.count(Health.UP) == 1)
     assert not enabled.is_disabled
     assert enabled.suspended_processes == frozenset()
@@ -191,10 +214,10 @@ def test_a_disabled_group_serves_nothing_and_an_enabled_one_serves_again(stage: 
 def test_suspending_and_resuming_twice_is_harmless(stage: Stage, group: ServerGroup) -> None:
     some = frozenset({Process.LAUNCH.value, Process.HEALTH_CHECK.value})
     for _ in range(2):
-        stage.cloud.server_groups.suspend(ACCOUNT, REGION, group.name, some)
+        stage.cloud.server_groups.suspend(ACCOUNT, stage.region, group.name, some)
     assert stage.get(group.name).suspended_processes == some
     for _ in range(2):
-        stage.cloud.server_groups.resume(ACCOUNT, REGION, group.name, some)
+        stage.cloud.server_groups.resume(ACCOUNT, stage.region, group.name, some)
     assert stage.get(group.name).suspended_processes == frozenset()
 
 
@@ -213,16 +236,16 @@ def test_a_destroyed_group_ends_and_frees_its_name(
     stage: Stage, group: ServerGroup, request_: ServerGroupRequest
 ) -> None:
     for _ in range(2):
-        stage.cloud.server_groups.destroy(ACCOUNT, REGION, group.name)
+        stage.cloud.server_groups.destroy(ACCOUNT, stage.region, group.name)
     stage.until_gone(group.name)
-    stage.cloud.server_groups.destroy(ACCOUNT, REGION, group.name)
+    stage.cloud.server_groups.destroy(ACCOUNT, stage.region, group.name)
     stage.cloud.server_groups.create(ACCOUNT, request_, "another-token")
 
 
 def test_a_group_that_is_being_destroyed_cannot_be_changed(stage: Stage, group: ServerGroup) -> None:
-    stage.cloud.server_groups.destroy(ACCOUNT, REGION, group.name)
+    stage.cloud.server_groups.destroy(ACCOUNT, stage.region, group.name)
     with pytest.raises(Conflict):
-        stage.cloud.server_groups.resize(ACCOUNT, REGION, group.name, Capacity(1, 1, 1))
+        stage.cloud.server_groups.resize(ACCOUNT, stage.region, group.name, Capacity(1, 1, 1))
     assert stage.get(group.name).is_being_destroyed
 
 
@@ -233,12 +256,12 @@ def test_the_blueprint_of_a_group_makes_its_like(stage: Stage, request_: ServerG
         health_check_grace_seconds=7,
     )  # fmt: skip
     stage.create(request)
-    stage.cloud.server_groups.resize(ACCOUNT, REGION, request.name, Capacity(0, 0, 2))
-    stage.cloud.server_groups.disable(ACCOUNT, REGION, request.name)
-    blueprint = stage.cloud.server_groups.blueprint(ACCOUNT, REGION, request.name)
-    assert blueprint == replace(request, capacity=Capacity(0, 0, 2))
+    stage.cloud.server_groups.resize(ACCOUNT, stage.region, request.name, Capacity(0, 0, 2))
+    stage.cloud.server_groups.disable(ACCOUNT, stage.region, request.name)
+    blueprint = stage.cloud.server_groups.blueprint(ACCOUNT, stage.region, request.name)
+    assert replace(blueprint, extra=request.extra) == replace(request, capacity=Capacity(0, 0, 2))
     with pytest.raises(NotFound):
-        stage.cloud.server_groups.blueprint(ACCOUNT, REGION, "none-v000")
+        stage.cloud.server_groups.blueprint(ACCOUNT, stage.region, "none-v000")
 
 
 # Instances --------------------------------------------------------------------------------------------------------
@@ -247,68 +270,70 @@ def test_the_blueprint_of_a_group_makes_its_like(stage: Stage, request_: ServerG
 def test_an_instance_is_restarted_in_place(stage: Stage, balanced: ServerGroup) -> None:
     instance = balanced.instances[0].id
     for _ in range(2):
-        stage.cloud.instances.reboot(ACCOUNT, REGION, instance)
+        stage.cloud.instances.reboot(ACCOUNT, stage.region, instance)
     assert stage.get(balanced.name).count(Health.UP) == 0
     back = stage.until(balanced.name, lambda group: group.count(Health.UP) == 1)
     assert [one.id for one in back.instances] == [instance]
     with pytest.raises(NotFound):
-        stage.cloud.instances.reboot(ACCOUNT, REGION, "i-0000000000000000")
+        stage.cloud.instances.reboot(ACCOUNT, stage.region, "i-0000000000000000")
 
 
 def test_an_instance_is_taken_out_of_a_load_balancer_and_put_back(stage: Stage, balanced: ServerGroup) -> None:
     ids = (balanced.instances[0].id,)
     for _ in range(2):
-        stage.cloud.instances.deregister(ACCOUNT, REGION, "hello-lb", (*ids, "i-0000000000000000"))
+        stage.cloud.instances.deregister(ACCOUNT, stage.region, "hello-lb", (*ids, "i-0000000000000000"))
     out = stage.until(balanced.name, lambda group: group.count(Health.OUT_OF_SERVICE) == 1)
     assert not out.is_disabled
     for _ in range(2):
-        stage.cloud.instances.register(ACCOUNT, REGION, "hello-lb", ids)
+        stage.cloud.instances.register(ACCOUNT, stage.region, "hello-lb", ids)
     stage.until(balanced.name, lambda group: group.count(Health.UP) == 1)
 
 
 def test_an_instance_of_a_disabled_group_can_be_registered_by_itself(stage: Stage, balanced: ServerGroup) -> None:
-    stage.cloud.server_groups.disable(ACCOUNT, REGION, balanced.name)
+    stage.cloud.server_groups.disable(ACCOUNT, stage.region, balanced.name)
     stage.until(balanced.name, lambda group: group.count(Health.OUT_OF_SERVICE) == 1)
-    stage.cloud.instances.register(ACCOUNT, REGION, "hello-lb", (balanced.instances[0].id,))
+    stage.cloud.instances.register(ACCOUNT, stage.region, "hello-lb", (balanced.instances[0].id,))
     assert stage.until(balanced.name, lambda group: group.count(Health.UP) == 1).is_disabled
 
 
 def test_what_is_registered_must_exist(stage: Stage, balanced: ServerGroup) -> None:
     with pytest.raises(NotFound):
-        stage.cloud.instances.register(ACCOUNT, REGION, "hello-lb", ("i-0000000000000000",))
+        stage.cloud.instances.register(ACCOUNT, stage.region, "hello-lb", ("i-0000000000000000",))
     with pytest.raises(InvalidRequest) as error:
-        stage.cloud.instances.register(ACCOUNT, REGION, "none", (balanced.instances[0].id,))
+        stage.cloud.instances.register(ACCOUNT, stage.region, "none", (balanced.instances[0].id,))
     assert error.value.field == "loadBalancers"
 
 
 def test_an_instance_has_a_log(stage: Stage, group: ServerGroup) -> None:
-    assert "listens on" in stage.cloud.instances.log(ACCOUNT, REGION, group.instances[0].id)
+    assert "listens on" in stage.cloud.instances.log(ACCOUNT, stage.region, group.instances[0].id)
 
 
 def test_the_log_of_an_unknown_instance_is_not_found(stage: Stage) -> None:
     with pytest.raises(NotFound):
-        stage.cloud.instances.log(ACCOUNT, REGION, "i-0000000000000000")
+        stage.cloud.instances.log(ACCOUNT, stage.region, "i-0000000000000000")
 
 
+@patches
 def test_a_patch_is_laid_over_one_instance_which_then_serves_again(stage: Stage, request_: ServerGroupRequest) -> None:
     stage.balancer("hello-lb")
     group = stage.create(replace(request_, capacity=Capacity(0, 2, 3), load_balancers=("hello-lb",)))
     stage.cloud.packages.put("hello", "2.0.0", io.BytesIO(demo_package.build("2.0.0")))
     one, other = (instance.id for instance in group.instances)
     for _ in range(2):
-        stage.cloud.instances.patch(ACCOUNT, REGION, one, "hello", "2.0.0", "patch-1")
+        stage.cloud.instances.patch(ACCOUNT, stage.region, one, "hello", "2.0.0", "patch-1")
     patched = stage.until(group.name, lambda group: group.patches == {"hello 2.0.0": 1} and group.count(Health.UP) == 2)
     assert {instance.id: instance.patched for instance in patched.instances} == {one: {"hello": "2.0.0"}, other: {}}
     assert patched.image_id == group.image_id
-    stage.cloud.instances.patch(ACCOUNT, REGION, one, "hello", "2.0.0", "patch-1")
+    stage.cloud.instances.patch(ACCOUNT, stage.region, one, "hello", "2.0.0", "patch-1")
     stage.stays(group.name, lambda group: group.count(Health.UP) == 2)
 
 
+@patches
 def test_what_a_patch_names_must_exist(stage: Stage, group: ServerGroup) -> None:
     with pytest.raises(NotFound):
-        stage.cloud.instances.patch(ACCOUNT, REGION, "i-0000000000000000", "hello", "1.0.0", "patch-1")
+        stage.cloud.instances.patch(ACCOUNT, stage.region, "i-0000000000000000", "hello", "1.0.0", "patch-1")
     with pytest.raises(InvalidRequest) as error:
-        stage.cloud.instances.patch(ACCOUNT, REGION, group.instances[0].id, "hello", "9.9.9", "patch-1")
+        stage.cloud.instances.patch(ACCOUNT, stage.region, group.instances[0].id, "hello", "9.9.9", "patch-1")
     assert error.value.field == "package"
     stage.stays(group.name, lambda group: group.count(Health.UP) == 1 and group.patches == {})
 
@@ -316,6 +341,7 @@ def test_what_a_patch_names_must_exist(stage: Stage, group: ServerGroup) -> None
 # Packages, images and bakes ---------------------------------------------------------------------------------------
 
 
+@keeps_packages
 def test_the_same_bytes_are_the_same_package_and_others_are_refused(stage: Stage) -> None:
     first = stage.cloud.packages.put("hello", "1.0.0", io.BytesIO(demo_package.build("1.0.0")))
     again = stage.cloud.packages.put("hello", "1.0.0", io.BytesIO(demo_package.build("1.0.0")))
@@ -325,12 +351,14 @@ def test_the_same_bytes_are_the_same_package_and_others_are_refused(stage: Stage
         stage.cloud.packages.put("hello", "1.0.0", io.BytesIO(demo_package.build("other")))
 
 
+@keeps_packages
 @pytest.mark.parametrize(("name", "version"), [("../hello", "1"), ("Hello", "1"), ("hello", "1/2"), ("hello", "-")])
 def test_a_package_has_a_plain_name_and_version(stage: Stage, name: str, version: str) -> None:
     with pytest.raises(InvalidRequest):
         stage.cloud.packages.put(name, version, io.BytesIO(demo_package.build("1.0.0")))
 
 
+@keeps_packages
 def test_what_is_no_archive_is_refused(stage: Stage) -> None:
     with pytest.raises(InvalidRequest) as error:
         stage.cloud.packages.put("hello", "6.6.6", io.BytesIO(b"#!/bin/sh\n"))
@@ -338,58 +366,61 @@ def test_what_is_no_archive_is_refused(stage: Stage) -> None:
 
 
 def test_a_bake_gives_an_image_with_its_facts(stage: Stage, image: Image) -> None:
-    assert (image.account, image.region) == (ACCOUNT, REGION)
+    assert (image.account, image.region) == (ACCOUNT, stage.region)
     assert (image.package, image.version) == ("hello", "1.0.0")
     assert image.name.startswith("hello-1.0.0-")
     assert image.tags["appversion"] == "hello-1.0.0"
-    assert stage.cloud.images.get(ACCOUNT, REGION, image.id) == image
-    assert image in stage.cloud.images.list(ACCOUNT, REGION)
+    assert stage.cloud.images.get(ACCOUNT, stage.region, image.id) == image
+    assert image in stage.cloud.images.list(ACCOUNT, stage.region)
 
 
 def test_an_image_takes_tags_beside_those_of_its_bake(stage: Stage, image: Image) -> None:
-    request = BakeRequest(REGION, "hello", "1.0.0", base="to-tag", rebake=True)
+    request = BakeRequest(stage.region, "hello", "1.0.0", base="to-tag", rebake=True)
     fresh = stage.baked(stage.cloud.images.start_bake(ACCOUNT, request, stage.token()))
     for tags in ({"stack": "test"}, {"stack": "prod", "tested": "yes"}):
-        stage.cloud.images.tag(ACCOUNT, REGION, fresh.id, tags)
-    tagged = stage.cloud.images.get(ACCOUNT, REGION, fresh.id)
+        stage.cloud.images.tag(ACCOUNT, stage.region, fresh.id, tags)
+    tagged = stage.cloud.images.get(ACCOUNT, stage.region, fresh.id)
     assert tagged.tags == fresh.tags | {"stack": "prod", "tested": "yes"}
     with pytest.raises(InvalidRequest) as error:
-        stage.cloud.images.tag(ACCOUNT, REGION, fresh.id, {"appversion": "other-9"})
+        stage.cloud.images.tag(ACCOUNT, stage.region, fresh.id, {"appversion": "other-9"})
     assert error.value.field == "tags"
     with pytest.raises(NotFound):
-        stage.cloud.images.tag(ACCOUNT, REGION, "img-000000000000", {"stack": "test"})
+        stage.cloud.images.tag(ACCOUNT, stage.region, "img-000000000000", {"stack": "test"})
 
 
 def test_one_token_is_one_bake(stage: Stage, image: Image) -> None:
-    request = BakeRequest(REGION, "hello", "1.0.0", base="one-token", rebake=True)
+    request = BakeRequest(stage.region, "hello", "1.0.0", base="one-token", rebake=True)
     first = stage.cloud.images.start_bake(ACCOUNT, request, "bake-twice")
     assert stage.cloud.images.start_bake(ACCOUNT, request, "bake-twice").id == first.id
 
 
 def test_an_equal_bake_gives_the_image_that_is_there(stage: Stage, image: Image) -> None:
-    bake = stage.cloud.images.start_bake(ACCOUNT, BakeRequest(REGION, "hello", "1.0.0"), "a-later-token")
+    bake = stage.cloud.images.start_bake(ACCOUNT, BakeRequest(stage.region, "hello", "1.0.0"), "a-later-token")
     assert bake.state is BakeState.COMPLETED
     assert bake.previously_baked
     assert bake.image == image
 
 
 def test_a_rebake_bakes_again(stage: Stage, image: Image) -> None:
-    bake = stage.cloud.images.start_bake(ACCOUNT, BakeRequest(REGION, "hello", "1.0.0", rebake=True), stage.token())
+    bake = stage.cloud.images.start_bake(
+        ACCOUNT, BakeRequest(stage.region, "hello", "1.0.0", rebake=True), stage.token()
+    )
     assert not bake.previously_baked
     assert stage.baked(bake).package == "hello"
 
 
+@keeps_packages
 def test_a_bake_of_an_unknown_package_is_refused(stage: Stage) -> None:
     with pytest.raises(InvalidRequest) as error:
-        stage.cloud.images.start_bake(ACCOUNT, BakeRequest(REGION, "hello", "9.9.9"), "token")
+        stage.cloud.images.start_bake(ACCOUNT, BakeRequest(stage.region, "hello", "9.9.9"), "token")
     assert error.value.field == "package"
 
 
 def test_an_unknown_image_and_an_unknown_bake_are_not_found(stage: Stage) -> None:
     with pytest.raises(NotFound):
-        stage.cloud.images.get(ACCOUNT, REGION, "img-000000000000")
+        stage.cloud.images.get(ACCOUNT, stage.region, "img-000000000000")
     with pytest.raises(NotFound):
-        stage.cloud.images.bake(ACCOUNT, REGION, "bake-000000000000")
+        stage.cloud.images.bake(ACCOUNT, stage.region, "bake-000000000000")
 
 
 # Load balancers ---------------------------------------------------------------------------------------------------
@@ -402,19 +433,20 @@ def test_a_load_balancer_keeps_the_port_it_was_given(stage: Stage) -> None:
     changed = stage.balancer("hello-lb", HealthCheck(path="/version", interval=2))
     assert changed.listener == made.listener
     assert changed.created_at == made.created_at
-    assert stage.cloud.load_balancers.get(ACCOUNT, REGION, "hello-lb").health_check.path == "/version"
-    assert [balancer.name for balancer in stage.cloud.load_balancers.list(ACCOUNT, REGION)] == ["hello-lb"]
+    assert stage.cloud.load_balancers.get(ACCOUNT, stage.region, "hello-lb").health_check.path == "/version"
+    assert [balancer.name for balancer in stage.cloud.load_balancers.list(ACCOUNT, stage.region)] == ["hello-lb"]
 
 
+@one_address
 def test_a_port_in_use_is_refused(stage: Stage) -> None:
     port = stage.balancer("hello-lb").listener.port
     with pytest.raises(InvalidRequest) as error:
-        stage.cloud.load_balancers.upsert(ACCOUNT, LoadBalancerRequest(REGION, "other-lb", Listener(port)))
+        stage.cloud.load_balancers.upsert(ACCOUNT, LoadBalancerRequest(stage.region, "other-lb", Listener(port)))
     assert error.value.field == "listener.port"
 
 
 def test_a_load_balancer_needs_security_groups_that_exist(stage: Stage) -> None:
-    request = LoadBalancerRequest(REGION, "hello-lb", Listener(0), security_groups=("none",))
+    request = LoadBalancerRequest(stage.region, "hello-lb", Listener(0), security_groups=("none",))
     with pytest.raises(InvalidRequest) as error:
         stage.cloud.load_balancers.upsert(ACCOUNT, request)
     assert error.value.field == "securityGroups"
@@ -422,13 +454,13 @@ def test_a_load_balancer_needs_security_groups_that_exist(stage: Stage) -> None:
 
 def test_a_load_balancer_in_use_cannot_be_deleted(stage: Stage, balanced: ServerGroup) -> None:
     with pytest.raises(Conflict):
-        stage.cloud.load_balancers.delete(ACCOUNT, REGION, "hello-lb")
-    stage.cloud.server_groups.destroy(ACCOUNT, REGION, balanced.name)
+        stage.cloud.load_balancers.delete(ACCOUNT, stage.region, "hello-lb")
+    stage.cloud.server_groups.destroy(ACCOUNT, stage.region, balanced.name)
     stage.until_gone(balanced.name)
     for _ in range(2):
-        stage.cloud.load_balancers.delete(ACCOUNT, REGION, "hello-lb")
+        stage.cloud.load_balancers.delete(ACCOUNT, stage.region, "hello-lb")
     with pytest.raises(NotFound):
-        stage.cloud.load_balancers.get(ACCOUNT, REGION, "hello-lb")
+        stage.cloud.load_balancers.get(ACCOUNT, stage.region, "hello-lb")
 
 
 # Security groups --------------------------------------------------------------------------------------------------
@@ -436,24 +468,24 @@ def test_a_load_balancer_in_use_cannot_be_deleted(stage: Stage, balanced: Server
 
 def test_a_security_group_is_kept_with_its_rules(stage: Stage) -> None:
     rules = (Rule("127.0.0.0/8", 1, 65535), Rule("10.1.0.0/16", 80, 80, "all"))
-    made = stage.cloud.security_groups.upsert(ACCOUNT, REGION, "web", rules, "who may come in")
+    made = stage.cloud.security_groups.upsert(ACCOUNT, stage.region, "web", rules, "who may come in")
     assert (made.name, made.rules, made.description) == ("web", rules, "who may come in")
-    changed = stage.cloud.security_groups.upsert(ACCOUNT, REGION, "web", rules[:1])
+    changed = stage.cloud.security_groups.upsert(ACCOUNT, stage.region, "web", rules[:1])
     assert changed.id == made.id
-    assert stage.cloud.security_groups.list(ACCOUNT, REGION) == [changed]
+    assert stage.firewalls() == [changed]
 
 
 def test_a_security_group_in_use_cannot_be_deleted(stage: Stage, request_: ServerGroupRequest) -> None:
-    stage.cloud.security_groups.upsert(ACCOUNT, REGION, "web", ())
+    stage.cloud.security_groups.upsert(ACCOUNT, stage.region, "web", ())
     stage.balancer("hello-lb", security_groups=("web",))
     with pytest.raises(Conflict):
-        stage.cloud.security_groups.delete(ACCOUNT, REGION, "web")
+        stage.cloud.security_groups.delete(ACCOUNT, stage.region, "web")
     stage.balancer("hello-lb")
     stage.cloud.server_groups.create(ACCOUNT, replace(request_, security_groups=("web",)), "token-1")
     with pytest.raises(Conflict):
-        stage.cloud.security_groups.delete(ACCOUNT, REGION, "web")
-    stage.cloud.server_groups.destroy(ACCOUNT, REGION, request_.name)
+        stage.cloud.security_groups.delete(ACCOUNT, stage.region, "web")
+    stage.cloud.server_groups.destroy(ACCOUNT, stage.region, request_.name)
     stage.until_gone(request_.name)
     for _ in range(2):
-        stage.cloud.security_groups.delete(ACCOUNT, REGION, "web")
-    assert stage.cloud.security_groups.list(ACCOUNT, REGION) == []
+        stage.cloud.security_groups.delete(ACCOUNT, stage.region, "web")
+    assert stage.firewalls() == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from clusters.core.values import InvalidValue
 from clusters.providers import base
 from clusters.providers.local import REGION
 from clusters.providers.local.client import Client
@@ -29,3 +32,9 @@ class LocalCloud:
 
     def regions(self, account: str) -> list[str]:
         return [REGION]
+
+    def check_account(self, regions: list[str], config: dict[str, Any]) -> None:
+        if regions != [REGION]:
+            raise InvalidValue("regions", f'this cloud has one region: ["{REGION}"]')
+        if config:
+            raise InvalidValue("config", "this cloud has no settings")

@@ -30,6 +30,8 @@ class SecurityGroups:
         check_region(region)
         if not _NAME.fullmatch(name):
             raise InvalidRequest(f"{name!r} is not a security group's name", field="name")
+        if any(rule.group for rule in rules):
+            raise InvalidRequest("instances here have no addresses of their own to allow by group", field="rules")
         if len(rules) > MOST_RULES:
             raise InvalidRequest(f"{len(rules)} rules are more than {MOST_RULES}", field="rules")
         with self._store.change():
