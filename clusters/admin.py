@@ -15,6 +15,7 @@ from clusters.models import (
     Application,
     ApplicationPermission,
     AuditEntry,
+    ClusterClaim,
     Freshness,
     Image,
     Instance,
@@ -219,6 +220,12 @@ class NameReservationAdmin(ReadOnlyAdmin):
 class OpLockAdmin(ReadOnlyAdmin):
     list_display = ["key", "owner", "summary", "acquired_at"]
     search_fields = ["key", "owner"]
+
+
+@admin.register(ClusterClaim)
+class ClusterClaimAdmin(ReadOnlyAdmin):
+    list_display = ["key", "summary", "application", "execution_id", "claimed_at"]
+    search_fields = ["key", "summary", "application"]
 
 
 @admin.register(AuditEntry)

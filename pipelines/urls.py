@@ -25,5 +25,6 @@ urlpatterns = [
     path(f"{_STAGE}/console", console.console, name="console"),
     path(f"{_STAGE}/restart", actions.restart, name="restart"),
     path(f"{_STAGE}/skip", actions.skip, name="skip"),
+    path(f"{_STAGE}/take-over", actions.take_over, name="take_over"),
     path(f"{_STAGE}/judge", actions.judge, name="judge"),
 ]

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from clusters.core import naming
 from clusters.core.looks import Look
-from clusters.models import Application, AuditEntry, ServerGroup
+from clusters.models import Application, AuditEntry, ClusterClaim, ServerGroup
 from clusters.slots import Badge, Note
 from clusters.trust.requests import Request
 from pipelines.core.status import Status
@@ -33,7 +33,7 @@ def needs(request: Request) -> list[Note]:
 
 
 def badges(request: Request, application: Application) -> dict[str, Badge]:
-    """By cluster: the stage that works on it right now; one query a page."""
+    """By cluster: the stage that works on it right now, else the deployment that claims it; two queries a page."""
     names = {f"in_{name}": KT(f"context__{name}") for name in _NAMES}
     running = Stage.objects.filter(
         execution__application=application.name, execution__status__in=OPEN, status=Status.RUNNING
@@ -45,6 +45,9 @@ def badges(request: Request, application: Application) -> dict[str, Badge]:
             moniker = naming.parse(named)
             url = reverse("pipelines:execution", args=[Execution(id=row["execution_id"]).ulid])
             found[moniker.cluster if moniker else named] = Badge(Look(row["name"], "run", "run"), url)
+    for claim in ClusterClaim.objects.filter(application=application.name):
+        url = reverse("pipelines:execution", args=[claim.execution_id])
+        found.setdefault(claim.key.split(":", 2)[2], Badge(Look(f"Claimed by {claim.summary}", "run", "run"), url))
     return found
 
 

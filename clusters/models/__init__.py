@@ -3,6 +3,7 @@
 from clusters.models.account import Account, AccountPermission, Freshness
 from clusters.models.application import Application, ApplicationPermission
 from clusters.models.audit_entry import AuditEntry
+from clusters.models.cluster_claim import ClusterClaim
 from clusters.models.image import Image
 from clusters.models.instance import Instance
 from clusters.models.inventory_row import InventoryRow
@@ -20,6 +21,7 @@ __all__ = [
     "Application",
     "ApplicationPermission",
     "AuditEntry",
+    "ClusterClaim",
     "Freshness",
     "Image",
     "Instance",

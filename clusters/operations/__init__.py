@@ -7,6 +7,7 @@ images.py           bake, tag
 load_balancers.py   upsert, delete
 security_groups.py  upsert, delete
 packages.py         upload
+claims.py           one deployment to a cluster at a time
 locks.py            one change to a cluster at a time
 traffic_guards.py   no effect takes the last healthy, enabled server group of a guarded cluster away
 places.py           the account, region and permissions every provider write starts from

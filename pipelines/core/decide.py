@@ -42,6 +42,8 @@ def write_intent(decision: Decision, intent: Intent) -> Decision:
     draft.changed_steps, draft.new_steps = set(decision.changed_steps), set(decision.new_steps)
     draft.events = list(decision.events)
     request = {"request": intent.request, "summary": intent.summary, "lock": intent.lock}
+    if intent.claim:
+        request["claim"] = intent.claim
     step = draft.steps[decision.perform]
     draft.set_step(step, status=StepStatus.INTENT, intent=request, lock=intent.lock, message=intent.summary)
     return draft.decision(decision.perform, decision.may_act, None)

@@ -166,11 +166,13 @@ class Intent:
     """An effect's frozen request, written down before the call. JSON only.
 
     `lock` is the cluster (clusters.operations.server_groups.cluster_key) held from here to the outcome; "" holds none.
+    `claim` is one that the stage has to itself until it has ended.
     """
 
     request: Json
     summary: str
     lock: str = ""
+    claim: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from django.db import Error, transaction
 
-from clusters.operations import locks
+from clusters.operations import claims, locks
 from clusters.trust.permissions import Refused
 from pipelines.core.plan import Absent, Effect, Failed, Intent, Observe, Outcome, Running, StepFailed, StepView
 from pipelines.core.snapshot import Snapshot, Step, StepStatus
@@ -22,18 +22,30 @@ from pipelines.core.status import Status
 from pipelines.core.view import step_view
 from pipelines.engine.lease import Lease, Stale
 from pipelines.engine.store import Loaded
+from pipelines.models import Execution
+from pipelines.models.ids import from_ulid
 from pipelines.stages import find as find_type
 
 T = TypeVar("T")
 
 #: Seconds between two tries of a step that may yet work.
 LONGEST_PAUSE = 15.0
+#: Seconds until a step looks again whether a cluster is free, and how what it waits for begins in its wait_key.
+CLAIM_PAUSE, CLAIM = 2.0, "claim"
 
 log = logging.getLogger(__name__)
 
 
 class Busy(Exception):
     """Another operation holds the cluster; the message says which."""
+
+
+class Claimed(Exception):
+    """Another deployment has the cluster to itself; the message says which, `key` is the claim's."""
+
+    def __init__(self, message: str, key: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,8 @@ def intend(tried: Attempt) -> Intent | Outcome:
         with transaction.atomic():
             before = transaction.savepoint()
             intent = effect.intend(tried.view, tried.config)
+            if intent.claim:
+                _claim(tried, intent.claim)
             if not intent.lock:
                 return intent
             transaction.savepoint_rollback(before)
@@ -89,6 +103,26 @@ def intend(tried: Attempt) -> Intent | Outcome:
             return effect.intend(tried.view, tried.config)
 
     return _translated(write_down, tried)
+
+
+def _claim(tried: Attempt, key: str) -> None:
+    """Raises Claimed."""
+    stage = tried.view.stage
+    run = Execution.objects.only("name", "number", "started_by").get(pk=from_ulid(stage.execution_id))
+    is_ours = claims.acquire(
+        key,
+        stage.stage_id,
+        execution_id=stage.execution_id,
+        application=stage.application,
+        summary=f"{run}, {stage.name}, started by {run.started_by}",
+        now=tried.view.now,
+    )
+    if is_ours:
+        return
+    held = claims.holder(key)
+    told = f"{held.summary} (since {held.claimed_at:%H:%M} UTC)" if held else "another deployment"
+    until = f"; it waits until {tried.step.deadline:%H:%M} UTC at most" if tried.step.deadline else ""
+    raise Claimed(f"{told} to end{until}. Take over to cancel that one", key)
 
 
 def plan(tried: Attempt) -> Intent | Outcome:
@@ -137,6 +171,8 @@ def _translated(act: Callable[[], T], tried: Attempt) -> T | Outcome:
         return Running(f"another try of {tried.spec.name}: {error.message}", again_in=pause)
     except Busy as error:
         return Running(f"{error} to end on this cluster", again_in=0.5)
+    except Claimed as error:
+        return Running(str(error), again_in=CLAIM_PAUSE, wait_key=f"{CLAIM}:{error.key}")
     except Refused as error:
         return Failed(error.message)
     except (Error, Stale):

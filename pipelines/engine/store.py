@@ -19,7 +19,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.utils.functional import SimpleLazyObject
 
-from clusters.operations import locks
+from clusters.operations import claims, locks
 from clusters.trust.permissions import Actor, actor_of
 from pipelines.core.draft import Decision
 from pipelines.core.plan import Judgment
@@ -258,8 +258,8 @@ def apply(lease: Lease, decision: Decision) -> Loaded:
     Raises Overtaken when somebody signalled since the snapshot was loaded, Stale when the lease is lost; nothing is
     written then.
     """
-    ended, called_off = _ended_effects(decision), _called_off(decision)
-    if not (ended or called_off or _ends_a_child(decision)):
+    ended, called_off, owners = _ended_effects(decision), _called_off(decision), _ended_claims(decision)
+    if not (ended or called_off or owners or _ends_a_child(decision)):
         return _write(lease, decision)
     with transaction.atomic():
         loaded = _write(lease, decision)
@@ -267,11 +267,24 @@ def apply(lease: Lease, decision: Decision) -> Loaded:
             locks.release(step.lock, step.token)
             account, region, _ = step.lock.split(":", 2)
             outbox.promise_refresh(step.token, account, region)
+        if owners:
+            claims.release(owners)
         if called_off:
             kin.cancel(called_off, decision.after.execution)
         if _ends_a_child(decision):
             kin.tell_parent(lease.execution_id)
     return loaded
+
+
+def _ended_claims(decision: Decision) -> list[str]:
+    """Stages that this decision ends and that had a cluster to themselves: it is free again."""
+    after = decision.after
+    ended = {stage_id for stage_id in decision.changed_stages if after.stages[stage_id].status.is_complete}
+    if not ended:
+        return []
+    return [
+        step.stage_id for step in after.steps.values() if step.stage_id in ended and (step.intent or {}).get("claim")
+    ]
 
 
 def _called_off(decision: Decision) -> list[str]:

@@ -1,6 +1,6 @@
 """What people and triggers ask for: permission, validation, audit, then the engine. UI, API and triggers call the same.
 
-executions.py  start, also from a stage, cancel, restart a stage, judge, skip a wait, try again, run a task
+executions.py  start, also from a stage, cancel, restart a stage, judge, skip a wait, take over, try again, run a task
 rehearsals.py  what a start or a task would do now
 admissions.py  what those share
 documents.py   save, import, switch on and off, delete a pipeline
@@ -26,7 +26,9 @@ from pipelines.operations.executions import (
     skip_wait,
     start,
     start_from_stage,
+    take_over,
     try_again,
+    waits_for_claim,
 )
 from pipelines.operations.rehearsals import rehearse_pipeline, rehearse_task
 
@@ -48,5 +50,7 @@ __all__ = [
     "skip_wait",
     "start",
     "start_from_stage",
+    "take_over",
     "try_again",
+    "waits_for_claim",
 ]

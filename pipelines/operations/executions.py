@@ -7,15 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from clusters.models import Application
+from clusters.operations import claims
 from clusters.trust import audit
 from clusters.trust.permissions import EXECUTE, Actor, Refused, allows
 from pipelines.core import judging
 from pipelines.core.definition import Problem
 from pipelines.core.plan import Json, StepFailed
+from pipelines.core.snapshot import StepStatus
 from pipelines.engine import admit, speak
-from pipelines.models import Execution, Judgment, Pipeline, Stage
+from pipelines.engine.steps import CLAIM
+from pipelines.models import Execution, Judgment, Pipeline, Stage, Step
+from pipelines.models.ids import from_ulid
 from pipelines.operations import admissions
 from pipelines.operations.errors import Conflict, InvalidInput
 from pipelines.stages import find as find_type
@@ -136,6 +141,31 @@ def skip_wait(actor: Actor, execution: Execution, ref: str) -> None:
 
 
 @transaction.atomic
+def take_over(actor: Actor, execution: Execution, ref: str) -> Execution:
+    """Cancel the execution whose deployment a stage at or below `ref` waits for; that execution."""
+    _require_execute(actor, execution)
+    key = waits_for_claim(execution, ref)
+    held = claims.holder(key) if key else None
+    if held is None or held.execution_id == execution.ulid:
+        raise Conflict(f"{execution} does not wait for another deployment.")
+    other = Execution.objects.get(pk=from_ulid(held.execution_id))
+    cancel(actor, other, f"{execution} takes over.")
+    _audit(actor, "take over", execution, after={"stage": ref, "from": other.ulid})
+    return other
+
+
+def waits_for_claim(execution: Execution, ref: str) -> str:
+    """The key of the claim that a stage at or below `ref` waits for; "" when none does."""
+    waiting = Step.objects.filter(
+        Q(stage__ref=ref) | Q(stage__ref__startswith=f"{ref}<") | Q(stage__ref__startswith=f"{ref}>"),
+        stage__execution=execution,
+        status=StepStatus.RUNNING,
+        wait_key__startswith=f"{CLAIM}:",
+    )
+    return "".join(waiting.values_list("wait_key", flat=True)[:1]).partition(":")[2]
+
+
+@transaction.atomic
 def try_again(actor: Actor, execution: Execution) -> None:
     """Let workers take up an execution again on which several ended in a row."""
     execution = _lock(actor, execution)
@@ -149,9 +179,13 @@ def may_execute(actor: Actor, application_name: str) -> bool:
 
 
 def _lock(actor: Actor, execution: Execution) -> Execution:
+    _require_execute(actor, execution)
+    return speak.lock(execution.pk)
+
+
+def _require_execute(actor: Actor, execution: Execution) -> None:
     if not may_execute(actor, execution.application):
         raise Refused(f"{actor.username} lacks EXECUTE on application {execution.application}.")
-    return speak.lock(execution.pk)
 
 
 def _audit(actor: Actor, action: str, execution: Execution, after: Json | None = None) -> None:

@@ -26,6 +26,7 @@ from pipelines.core.plan import (
 )
 from pipelines.stages.base import BaseStage, StageConfig, cloud_errors
 from pipelines.stages.parts import health, images, pace
+from pipelines.stages.parts.claiming import CLAIM
 from pipelines.stages.parts.launch import Launch
 from pipelines.stages.parts.target import names_of
 from pipelines.strategies.base import Deployment
@@ -53,8 +54,6 @@ class Config(Launch):
 
 
 def _determine_source(step: StepView, config: Config) -> Outcome:
-    if len(config.region_names) > 1:
-        raise StepFailed("regions: one server group is in one region; a deploy stage takes several.", field="regions")
     if config.source.name:
         return Succeeded()
     region, cluster = config.region_names[0], config.name_in(step.stage.application).cluster
@@ -148,6 +147,7 @@ class CreateServerGroup(BaseStage):
 
     def steps(self, config: Any) -> tuple[StepSpec, ...]:
         return (
+            CLAIM,
             Observe("determineSourceServerGroup", _determine_source, pace.DETERMINE, is_timeout_overridable=False),
             Effect("createServerGroup", _intend, _create, _find, timeout_seconds=pace.CREATE_CALL, is_rehearsable=True),
             Observe("waitForUpInstances", _wait_for_up, pace.HEALTH_WAIT),

@@ -70,6 +70,25 @@ def skip(request: Request, ulid: str, ref: str) -> HttpResponse:
     return _back(execution, ref)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+def take_over(request: Request, ulid: str, ref: str) -> HttpResponse:
+    execution = _runnable_or_refuse(request, ulid)
+    stage = _stage_or_404(execution, ref)
+    if request.method == "POST":
+        other = operations.take_over(request.actor, execution, ref)
+        messages.success(request, f"{other} is being cancelled; {stage.name} goes on then.")
+        return _back(execution, ref)
+    context = {
+        "execution": execution,
+        "title": f"Let {stage.name} take over?",
+        "text": "The execution that deploys to the same cluster now is cancelled. What it has deployed stays as it is.",
+        "verb": "Take over",
+        "keep": "Go on waiting",
+        "is_risky": True,
+    }
+    return _page(request, "pipelines/confirm.html", context)
+
+
 @require_POST
 def try_again(request: Request, ulid: str) -> HttpResponse:
     execution = execution_or_404(request.actor, ulid)

@@ -15,6 +15,7 @@ from clusters.trust.redaction import masked
 from clusters.trust.requests import Request
 from pipelines.core.sentences import JUDGMENT
 from pipelines.core.status import Look, Status
+from pipelines.engine.steps import CLAIM
 from pipelines.models import Event, Execution, Stage
 from pipelines.queries import whole as queries
 from pipelines.queries.whole import Whole
@@ -119,6 +120,7 @@ def _panel(
         "attempts": attempts if len(attempts) > 1 else [],
         "can_restart": _can_restart(whole.execution, picked),
         "can_skip": picked.type_key == "wait" and picked.status == Status.RUNNING and not picked.is_skip_requested,
+        "can_take_over": any(waits.step.wait_key.startswith(f"{CLAIM}:") for waits in waiting),
         "card_of_stage": judgment_card(whole, picked, reader) if is_judged else None,
         "tab": tab if tab in TABS else "steps",
         "tabs": [(key, word, _address(picked, key)) for key, word in TABS.items()],

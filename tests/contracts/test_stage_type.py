@@ -226,7 +226,7 @@ class Tried:
 
 EFFECTS = {
     "bake": Tried("bake", {"package": "shop_1.1", "region": REGION, "account": ACCOUNT}, lock=""),
-    "createServerGroup": Tried("createServerGroup", CLUSTER),
+    "createServerGroup": Tried("createServerGroup", CLUSTER, "createServerGroup"),
     "deleteLoadBalancer": Tried(
         "deleteLoadBalancer", MINIMAL["deleteLoadBalancer"], lock=f"{ACCOUNT}:{REGION}:load-balancer/shop-old"
     ),

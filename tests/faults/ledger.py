@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clusters.core.values import Health
-from clusters.models import AuditEntry, NameReservation, OpLock
+from clusters.models import AuditEntry, ClusterClaim, NameReservation, OpLock
 from clusters.providers.base import TOKEN_TAG
 from pipelines.models import Execution, Step
 from tests.clouds import wait_until
@@ -48,6 +48,7 @@ def check(execution: Execution, ground: Ground) -> None:
     assert (execution.status, execution.attention_reason) == ("SUCCEEDED", ""), execution.message
     assert (execution.lease_until, execution.due_at) == (None, None)
     assert not OpLock.objects.exists()
+    assert not ClusterClaim.objects.exists()
     assert {stage.status for stage in execution.stages.all()} == {"SUCCEEDED"}
     assert {step.status for step in _steps(execution)} == {"DONE"}
     check_history(execution)

@@ -3,6 +3,7 @@
 place.py         where a stage acts: account, regions, cluster
 pace.py          how often to look, and how long at most
 health.py        which instances count as up, how many are needed, and waiting for them
+claiming.py      the effect that has a cluster to itself until a deployment has ended
 changes.py       the effect that resizes, disables, enables or destroys a frozen list of server groups
 target.py        a stage about one server group per region, named or found by its place in the cluster
 cluster_wide.py  a stage about all server groups of a cluster but the few to keep

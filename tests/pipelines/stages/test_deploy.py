@@ -33,7 +33,7 @@ def test_the_worked_example_with_one_disabled_and_one_live(balanced: World):
     balanced.group("shop-test-web-v007")
     execution = balanced.run(deploy(balanced))
     assert execution.status == "SUCCEEDED", execution.message
-    steps = "determineSourceServerGroup,createServerGroup,waitForUpInstances"
+    steps = "claimCluster,determineSourceServerGroup,createServerGroup,waitForUpInstances"
     assert balanced.tree() == [
         "1 deploy 'Deploy' [completeParallelDeploy]",
         f"1<1 createServerGroup 'Deploy in eu-west-1' [{steps}]",
@@ -60,7 +60,7 @@ def test_the_worked_example_that_never_becomes_healthy_is_taken_out_again(balanc
     assert balanced.tree() == [
         "1 deploy 'Deploy' [] TERMINAL",
         "1<1 createServerGroup 'Deploy in eu-west-1'"
-        " [determineSourceServerGroup,createServerGroup,waitForUpInstances] TERMINAL",
+        " [claimCluster,determineSourceServerGroup,createServerGroup,waitForUpInstances] TERMINAL",
         "1<1>1 rollbackCluster 'Rollback shop-test-web' [determineRollbackCandidates]",
         "1<1>1>1 rollbackServerGroup 'Rollback eu-west-1' []",
         "1<1>1>1>1 disableServerGroup 'Disable shop-test-web-v008 due to rollback'"
