@@ -8,7 +8,9 @@ class SpinnakerWebConfig(AppConfig):
     def ready(self) -> None:
         # Here and not above: models may be imported only once all apps are loaded.
         from clusters import slots
-        from spinnaker_web import actions, fillers, instance_actions, network_tasks
+        from spinnaker_web import actions, checks, fillers, instance_actions, network_tasks
+
+        assert checks  # importing them registers them
 
         slots.fill("server_group.actions", actions.offered)
         slots.fill("instance.actions", instance_actions.offered)

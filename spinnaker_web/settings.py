@@ -11,6 +11,8 @@ SPINNAKER_SECRETS_KEYS    comma list of long texts that encrypt stored secrets, 
 SPINNAKER_OUTBOUND_ALLOW  what may be called although it is not public: networks and host names, comma list
 SPINNAKER_OUTBOUND_PROXY, SPINNAKER_OUTBOUND_CA_FILE   a proxy for calls out of here, more certificates to trust
 SPINNAKER_SESSION_IDLE_SECONDS   how long one may do nothing before one signs in again (3600; 0 turns it off)
+SPINNAKER_SCRIPTS         1: pipelines may run scripts on the workers (`up` says 1); isolated, or not at all
+SPINNAKER_SCRIPT_NETWORK  1: scripts keep the network
 SPINNAKER_DEBUG           1 for Django's debug pages; refuses to start unless hosts are local
 """
 
@@ -123,6 +125,10 @@ RQ_QUEUES = {
 
 #: Its pages let any staff enqueue any function; what runs is shown by our own pages.
 RQ_SHOW_ADMIN_LINK = False
+
+#: Whether pipelines may run scripts on the workers, and whether those keep the network where it could be taken away.
+SCRIPTS = env.bool("SPINNAKER_SCRIPTS", default=False)
+SCRIPT_NETWORK = env.bool("SPINNAKER_SCRIPT_NETWORK", default=False)
 
 LOGGING = logs.config()
 

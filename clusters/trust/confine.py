@@ -6,9 +6,10 @@ PYTHONPATH) is seen before the rights are gone. The order:
     parent   id of the process that started us, whose end the kernel makes ours
     argv cwd env              of the program
     uid      user and group to become, or null
-    folder   with `hide`: what stays visible of the hidden folders, read only
-    home     with `hide`: likewise, writable
-    hide     folders to cover in a mount namespace of our own, or null
+    hide     folders to cover in a namespace of our own user, or null: we stay in that of all
+    private  folders to replace by empty ones for anybody to write to, that only we see
+    folder   what stays visible of those folders, read only
+    home     likewise, writable
     limits   further limits by name: {"AS": bytes, "CPU": seconds, "NPROC": count, …}
     network  false: in a network namespace of its own, where nothing can be reached
     alone    true, with `hide`: in a process namespace of its own, whose processes end with the first
@@ -64,7 +65,9 @@ def confine(order: dict[str, Any]) -> None:
     prefer_for_out_of_memory()
     limits = LIMITS | {getattr(resource, f"RLIMIT_{name}"): value for name, value in order["limits"].items()}
     if order["hide"]:
-        hide(order["hide"], order["folder"], order["home"])
+        be_apart()
+    if order["hide"] or order["private"]:
+        cover(order["hide"] or [], order["private"], order["folder"], order["home"])
     if not order["network"]:
         check(libc.unshare(CLONE_NEWNET))
     os.chdir(order["cwd"])
@@ -122,18 +125,25 @@ def prefer_for_out_of_memory() -> None:
         pass  # not Linux, or not ours to say
 
 
-def hide(folders: list[str], *keep: str) -> None:
-    """Cover the folders with empty ones that only we see; the first of `keep` shows through read only."""
+def be_apart() -> None:
+    """Into a user namespace, where we may do what follows and nobody outside can be traced."""
     uid, gid = os.geteuid(), os.getegid()
-    check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS))
+    check(libc.unshare(CLONE_NEWUSER))
     write("/proc/self/setgroups", "deny")
     write("/proc/self/uid_map", f"{uid} {uid} 1")
     write("/proc/self/gid_map", f"{gid} {gid} 1")
+
+
+def cover(hidden: list[str], private: list[str], *keep: str) -> None:
+    """Cover the folders with empty ones that only we see; the first of `keep` shows through read only."""
+    check(libc.unshare(CLONE_NEWNS))
     mount("none", "/", MS_REC | MS_PRIVATE)
     # Opened in the new namespace: a mount of the old one cannot be bound.
     handles = [os.open(path, os.O_PATH | os.O_DIRECTORY) for path in keep]
-    for folder in folders:
+    for folder in hidden:
         mount("tmpfs", folder, MS_NOSUID | MS_NODEV, kind="tmpfs", options="size=1m,mode=0711")
+    for folder in private:
+        mount("tmpfs", folder, MS_NOSUID | MS_NODEV, kind="tmpfs", options="size=64m,mode=1777")
     for path, handle in zip(keep, handles, strict=True):
         os.makedirs(path, exist_ok=True)
         mount(f"/proc/self/fd/{handle}", path, MS_BIND)

@@ -36,7 +36,7 @@ class Isolation(StrEnum):
 class Program:
     """What becomes of a confined process. `folder` holds it, `home` is its own and may lie in it.
 
-    `limits`, `has_network` and `is_alone` are as confine.py says.
+    `limits`, `private`, `has_network` and `is_alone` are as confine.py says.
     """
 
     argv: Sequence[str]
@@ -45,6 +45,8 @@ class Program:
     home: Path
     uid: int
     limits: Mapping[str, int] = field(default_factory=dict)
+    starts_at_home: bool = False
+    private: Sequence[Path] = ()
     has_network: bool = True
     is_alone: bool = False
 
@@ -54,25 +56,26 @@ def order(program: Program, isolation: Isolation, hidden: Sequence[Path], parent
     text: dict[str, Any] = {
         "parent": parent,
         "argv": list(program.argv),
-        "cwd": str(program.folder),
+        "cwd": str(program.home if program.starts_at_home else program.folder),
         "env": dict(program.env),
         "uid": program.uid if isolation is Isolation.USER else None,
         "hide": [str(path) for path in hidden] if isolation is Isolation.NAMESPACE else None,
         "folder": str(program.folder),
         "home": str(program.home),
         "limits": dict(program.limits),
+        "private": [str(path) for path in program.private],
         "network": program.has_network,
         "alone": program.is_alone,
     }
     return {"CONFINE_ORDER": json.dumps(text)}
 
 
-def best(folder: Path, hidden: Sequence[Path], *, has_network: bool = True, is_alone: bool = False) -> Isolation:
-    """Try each way with a program that does nothing."""
+def best(folder: Path, hidden: Sequence[Path], **how: Any) -> Isolation:
+    """Try each way with a program that does nothing; `how` are fields of Program."""
     home = folder / "probe"
     home.mkdir(exist_ok=True)
     program = Program(argv=[shutil.which("true") or "/bin/true"], env={}, folder=folder, home=home, uid=FIRST_UID)
-    program = replace(program, has_network=has_network, is_alone=is_alone)
+    program = replace(program, **how)
     candidates = [Isolation.USER] if os.geteuid() == 0 else [Isolation.NAMESPACE] if sys.platform == "linux" else []
     try:
         for isolation in candidates:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import models
@@ -85,6 +86,16 @@ def actor_named(username: str, via: str) -> Actor:
 
 def allows(actor: Actor, authorization: Authorization, target: Guarded) -> bool:
     return actor.is_superuser or not actor.roles.isdisjoint(target.roles_granted(authorization))
+
+
+def require_granted(actor: Actor, permission: str, doing: str) -> None:
+    """Raises Refused unless one of the actor's roles was given the permission ("app.codename") by an administrator."""
+    app, _, codename = permission.partition(".")
+    granted = apps.get_model("auth", "Group").objects.filter(
+        name__in=actor.roles, permissions__codename=codename, permissions__content_type__app_label=app
+    )
+    if not (actor.is_superuser or granted.exists()):
+        raise Refused(f"{actor.username} may not {doing}: an administrator gave {permission} to none of their roles.")
 
 
 def require(actor: Actor, authorization: Authorization, target: Guarded) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -46,6 +46,11 @@ def masked(value: Any, secrets: Iterable[str] = ()) -> Any:
     if isinstance(value, (list, tuple)):
         return [masked(item, known) for item in value]
     return redact(value, known) if isinstance(value, str) else value
+
+
+def secret_fields(fields: Mapping[str, str]) -> list[str]:
+    """The values whose field's name says that they are secret."""
+    return [value for name, value in fields.items() if value and _FIELD.search(name)]
 
 
 def _masked_field(name: str, value: Any, secrets: tuple[str, ...]) -> Any:

@@ -14,7 +14,7 @@ from django.db.models import F, OuterRef
 from clusters.trust.permissions import Actor
 from pipelines.core.snapshot import StepStatus
 from pipelines.core.status import Status
-from pipelines.models import Event, Execution, Stage, Step
+from pipelines.models import Event, Execution, Stage, Step, Work
 from pipelines.models.ids import from_ulid
 from pipelines.queries import visible
 from pipelines.queries.runs import Waiting, few, highest, options
@@ -137,6 +137,12 @@ def contexts(stages: list[Stage]) -> None:
     }
     for stage in stages:
         stage.context, stage.outputs = full[stage.pk]
+
+
+def work(stage: Stage) -> Work | None:
+    """The long work that a stage with its full context has submitted."""
+    token = stage.context.get("workToken")
+    return Work.objects.filter(token=token, stage=stage).first() if isinstance(token, str) else None
 
 
 def events(execution: Execution, refs: list[str] | None = None, most: int = MOST_EVENTS) -> list[Event]:

@@ -28,6 +28,7 @@ from pipelines.stages.resize_server_group import ResizeServerGroup
 from pipelines.stages.rollback_cluster import RollbackCluster
 from pipelines.stages.rollback_server_group import RollbackServerGroup
 from pipelines.stages.scale_down_cluster import ScaleDownCluster
+from pipelines.stages.script import Script
 from pipelines.stages.shrink_cluster import ShrinkCluster
 from pipelines.stages.terminate_instances import TerminateInstances
 from pipelines.stages.upsert_load_balancer import UpsertLoadBalancer
@@ -58,6 +59,7 @@ STAGE_TYPES: dict[str, StageType] = {
     "rollbackCluster": RollbackCluster(),
     "rollbackServerGroup": RollbackServerGroup(),
     "scaleDownCluster": ScaleDownCluster(),
+    "script": Script(),
     "shrinkCluster": ShrinkCluster(),
     "terminateInstances": TerminateInstances(),
     "upsertLoadBalancer": UpsertLoadBalancer(),

@@ -56,12 +56,10 @@ def execution(request: Request, ulid: str) -> HttpResponse:
     }
     if picked:
         context |= _panel(request, whole, picked, parts, reader, events)
-    return answer(
-        request,
-        "pipelines/execution_detail.html",
-        context,
-        parts={f"execution-{found.ulid}": "pipelines/_execution.html"},
-    )
+    fragments = {f"execution-{found.ulid}": "pipelines/_execution.html"}
+    if work := context.get("work"):
+        fragments[f"work-{work.token}"] = "pipelines/_work.html"
+    return answer(request, "pipelines/execution_detail.html", context, parts=fragments)
 
 
 def _picked(request: Request, whole: Whole, reader: shown.Reader) -> Stage | None:
@@ -114,6 +112,7 @@ def _panel(
             shown.wait_sentence(waits, reader, whole.execution.application) for waits in waiting if not waits.asks
         ],
         "panel": _panel_template(picked.type_key),
+        "work": queries.work(picked),
         "parts": [_part(whole, part, reader) for part in parts[1:]],
         "steps": whole.steps.get(picked.id, []),
         "deployed": whole.deployed(picked),

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from pipelines.work.base import Kind
+from pipelines.work.script import Script
 
-KINDS: dict[str, Kind] = {}
+KINDS: dict[str, Kind] = {"script": Script()}

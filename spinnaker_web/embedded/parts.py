@@ -103,6 +103,7 @@ class Parts:
         settings = {name: value for name, value in self.environ.items() if name.upper().startswith(_SETTINGS)}
         settings.pop("SPINNAKER_ADMIN_PASSWORD", None)
         return {
+            "SPINNAKER_SCRIPTS": "1",  # only where they can be isolated, which the worker finds out
             **settings,
             **self._host(),
             "DJANGO_SETTINGS_MODULE": "spinnaker_web.settings",

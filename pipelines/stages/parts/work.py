@@ -16,10 +16,16 @@ LOOK_AGAIN = 10.0
 SUBMIT = 60.0
 
 
-def submission(name: str, kind: str, intend: Callable[[StepView, Any], Intent]) -> Effect:
-    """The effect that has a piece of work done: the intent's request, but for `outlivesStage`, is the work's."""
+def submission(
+    name: str, kind: str, intend: Callable[[StepView, Any], Intent], check_rights: Callable[[StepView], None]
+) -> Effect:
+    """The effect that has a piece of work done: the intent's request, but for `outlivesStage`, is the work's.
+
+    `check_rights` raises Refused; it is asked right before.
+    """
 
     def perform(intent: Intent, step: StepView) -> Outcome:
+        check_rights(step)
         request = dict(intent.request)
         outlives = request.pop("outlivesStage", False)
         Work.objects.submit(step.token, kind, request, stage_id=step.stage.stage_id, outlives_stage=outlives)

@@ -42,7 +42,7 @@ class Chore(BaseStage):
                 return waiting_for(found, "a chore")
             return Succeeded(outputs=found.result) if found.status == "SUCCEEDED" else Failed(found.message)
 
-        start = submission("startChore", "chore", intend)
+        start = submission("startChore", "chore", intend, lambda step: None)
         return (start,) if config.get("detached") else (start, Observe("followChore", follow, timeout_seconds=60))
 
 
