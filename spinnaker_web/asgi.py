@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from spinnaker_web.body_limit import BodyLimit
+from spinnaker_web.uploads import may_upload
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spinnaker_web.settings")
 
@@ -45,4 +46,6 @@ django.setup(set_prefix=False)
 for signal in (request_started, request_finished):
     signal.disconnect(close_old_connections)
 request_started.disconnect(reset_queries)
-application = BodyLimit(Handler(), settings.PACKAGE_MAX_BYTES)
+application = BodyLimit(
+    Handler(), settings.PACKAGE_MAX_BYTES, sync_to_async(may_upload, thread_sensitive=False, executor=THREADS)
+)

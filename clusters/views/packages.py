@@ -19,6 +19,7 @@ from clusters.forms import PackageForm
 from clusters.models import Account
 from clusters.operations import packages
 from clusters.providers.base import InvalidRequest, NameTaken, ProviderError
+from clusters.trust.permissions import WRITE, require
 from clusters.trust.requests import Request
 from clusters.views.images import page_context
 from clusters.views.parts import application_or_404, told_in, writable_accounts
@@ -70,6 +71,7 @@ def _keeping_accounts(request: Request) -> list[Account]:
 def _account(request: Request) -> str:
     """The account of ?account=, or the only one there is."""
     if given := request.GET.get("account"):
+        require(request.actor, WRITE, queries.account_named(given))
         return given
     names = [account.name for account in _keeping_accounts(request)]
     if len(names) == 1:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import logout
-from django.http import HttpResponse
+from django.contrib.auth import get_user, logout
+from django.contrib.auth.models import AbstractUser, AnonymousUser
+from django.http import HttpRequest, HttpResponse
 
 from clusters.trust.requests import Request
 
@@ -44,6 +46,13 @@ def is_over(session: Mapping[str, Any] | Any, now: float) -> bool:
     idle = settings.SESSION_IDLE_SECONDS
     too_old = now - session.get(BEGAN, now) > settings.SESSION_COOKIE_AGE
     return too_old or bool(idle and now - session.get(SEEN, now) > idle + STEP_SECONDS)
+
+
+def user_of(session_key: str) -> AbstractUser | AnonymousUser:
+    """Whose session it is, where there is no request to ask; nobody's when it is over."""
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    return AnonymousUser() if is_over(request.session, time.time()) else get_user(request)
 
 
 def _is_by_a_person(request: Request) -> bool:
