@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import queue
+import re
 import socket
 import ssl
 import threading
@@ -30,6 +31,8 @@ MIB = 1024 * 1024
 MOST_REDIRECTS = 3
 _WRITE_BYTES = 64 * 1024
 _REDIRECTS = (301, 302, 303, 307, 308)
+#: Names as they go to a name server, and addresses.
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 #: Headers that are never carried to another host.
 _CREDENTIALS = ("authorization", "cookie", "proxy-authorization", "jenkins-crumb")
 
@@ -171,6 +174,14 @@ def place(url: httpx.URL | str) -> str:
     return f"{parsed.scheme}://{parsed.host}{port}"
 
 
+def joined(url: str, target: str) -> str:
+    """Where `target`, found in an answer of `url`, leads to. Raises ValueError."""
+    try:
+        return str(httpx.URL(url).join(target))
+    except httpx.InvalidURL:
+        raise ValueError("not an address") from None
+
+
 def _plain(headers: Mapping[str, str]) -> dict[str, str]:
     """No compression: a small answer must not become a large one."""
     return {"User-Agent": "spinnaker-web", **headers, "Accept-Encoding": "identity", "Connection": "close"}
@@ -220,7 +231,9 @@ def _checked(url: httpx.URL, guard: Guard) -> list[str]:
         raise Forbidden(f"{url.host} has no port {url.port}.")
     if url.userinfo:
         raise Forbidden(f"Credentials do not belong into an address ({place(url.copy_with(userinfo=None))}).")
-    host = url.host
+    host = url.raw_host.decode("ascii", "replace")
+    if not _HOST.fullmatch(host):
+        raise Forbidden("This is not an address that can be called.")
     try:
         addresses = guard.resolver(host, url.port or (443 if url.scheme == "https" else 80))
     except OSError as error:

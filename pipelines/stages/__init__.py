@@ -35,6 +35,7 @@ from pipelines.stages.upsert_load_balancer import UpsertLoadBalancer
 from pipelines.stages.upsert_security_group import UpsertSecurityGroup
 from pipelines.stages.wait import Wait
 from pipelines.stages.watch_server_group import WatchServerGroup
+from pipelines.stages.webhook import Webhook
 
 STAGE_TYPES: dict[str, StageType] = {
     "bake": Bake(),
@@ -65,6 +66,7 @@ STAGE_TYPES: dict[str, StageType] = {
     "upsertLoadBalancer": UpsertLoadBalancer(),
     "upsertSecurityGroup": UpsertSecurityGroup(),
     "wait": Wait(),
+    "webhook": Webhook(),
     "watchServerGroup": WatchServerGroup(),
 }
 

@@ -89,6 +89,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "upsertLoadBalancer": BALANCER,
     "upsertSecurityGroup": {"credentials": ACCOUNT, "regions": [REGION], "securityGroupName": "shop-office"},
     "wait": {},
+    "webhook": {"url": "https://hooks.example.org/"},
     "watchServerGroup": NAMED,
 }
 
@@ -267,7 +268,7 @@ ABOUT_INSTANCES = {
 }
 
 #: What acts on no cloud, tried by its own tests on a server that stands in.
-ELSEWHERE = {"jenkins"}
+ELSEWHERE = {"jenkins", "webhook"}
 
 every_effect = pytest.mark.parametrize("tried", EFFECTS.values(), ids=EFFECTS)
 
