@@ -57,9 +57,9 @@ PLAYED = {
 
 #: Actions with which time passes.
 TICKS = ("DescribeAutoScalingGroups", "DescribeImages")
-IDS = {"": "123456789012", "second": "222222222222"}
+#: A role in another account than that of the tests.
+ROLE = "arn:aws:iam::222222222222:role/spinnaker"
 REGIONS = ("eu-west-1", "us-east-1")
-ZONES = 2
 
 #: Ticks that things take.
 INITIAL, DRAINING, DELETING, BUILDING, IMAGING, RESTARTING = 2, 3, 8, 2, 2, 6
@@ -426,26 +426,33 @@ def _is_used(backend: EC2Backend, group_id: str | None) -> bool:
 
 @dataclass
 class Moto:
-    """`accounts` are by name; "second" is reached by assuming a role in another one."""
+    """`accounts` are by name; ROLE leads to another account of AWS than the tests' own."""
 
     world: World
     endpoint: str
     accounts: dict[str, Account]
     cloud: AwsCloud
 
-    def client(self, service: str, region: str = REGIONS[0]) -> Any:
-        return boto3.client(service, region_name=region, endpoint_url=self.endpoint)
+    def client(self, service: str, region: str = REGIONS[0], *, role: str = "") -> Any:
+        """As the account of the tests, or in that of the role."""
+        if not role:
+            return boto3.client(service, region_name=region, endpoint_url=self.endpoint)
+        sts = self.client("sts")
+        given = sts.assume_role(RoleArn=role, RoleSessionName="tests", ExternalId="tests")["Credentials"]
+        keys = {"aws_access_key_id": given["AccessKeyId"], "aws_secret_access_key": given["SecretAccessKey"]}
+        session = boto3.Session(**keys, aws_session_token=given["SessionToken"])
+        return session.client(service, region_name=region, endpoint_url=self.endpoint)
 
     def add_account(self, name: str, **config: Any) -> dict[str, Any]:
         """The settings it got, as a row would hold them."""
-        bases = {region: self.base_image(region) for region in REGIONS}
+        bases = {region: self.base_image(region, role=config.get("role_arn", "")) for region in REGIONS}
         known = {"": bases, "one-token": bases, "to-tag": bases}
         settings = {"endpoint": self.endpoint, "bake": {"base_images": known}, **config}
         self.accounts[name] = parse(REGIONS, settings)
         return settings
 
-    def base_image(self, region: str) -> str:
-        ec2 = self.client("ec2", region)
+    def base_image(self, region: str, *, role: str = "") -> str:
+        ec2 = self.client("ec2", region, role=role)
         made = ec2.register_image(Name="base", RootDeviceName="/dev/xvda", Architecture="x86_64")
         return str(made["ImageId"])
 

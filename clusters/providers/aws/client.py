@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
-from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
@@ -173,8 +171,14 @@ class Clients:
         self._checked[endpoint] = now
 
 
+def _boto_session(**arguments: Any) -> Any:
+    import boto3  # only here: it takes a quarter of a second, which those without an AWS account need not wait
+
+    return boto3.Session(**arguments)
+
+
 def _own(profile: str) -> Any:
-    return boto3.Session(profile_name=profile or None)
+    return _boto_session(profile_name=profile or None)
 
 
 def _assume(aws: Aws) -> _Session:
@@ -183,7 +187,7 @@ def _assume(aws: Aws) -> _Session:
     answer = sts.assume_role(
         RoleArn=config.role_arn, ExternalId=config.external_id, RoleSessionName=config.session_name
     )["Credentials"]
-    session = boto3.Session(
+    session = _boto_session(
         aws_access_key_id=answer["AccessKeyId"],
         aws_secret_access_key=answer["SecretAccessKey"],
         aws_session_token=answer["SessionToken"],
@@ -192,8 +196,10 @@ def _assume(aws: Aws) -> _Session:
 
 
 def _client(session: Any, service: str, region: str, endpoint: str, timeouts: tuple[float, float]) -> Any:
+    from botocore.config import Config  # as above
+
     connect, read = timeouts
-    config = BotoConfig(
+    config = Config(
         connect_timeout=connect,
         read_timeout=read,
         retries={"total_max_attempts": 1, "mode": "standard"},
