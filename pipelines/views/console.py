@@ -16,8 +16,9 @@ from clusters.trust.redaction import redact
 from clusters.trust.requests import Request
 from pipelines.clients.jenkins import Console, JenkinsError
 from pipelines.core.plan import StepFailed
+from pipelines.core.snapshot import StepStatus
 from pipelines.models import Execution, Stage
-from pipelines.stages.parts.jenkins import client_for
+from pipelines.stages.parts.jenkins import JENKINS, SCRIPT, client_for
 from pipelines.views.parts import execution_or_404
 
 PIECE_BYTES = 64 * 1024
@@ -54,7 +55,8 @@ def _stage(request: Request, execution: Execution, ref: str) -> Stage:
     attempt = request.GET.get("attempt", "")
     if attempt:
         stages = stages.filter(attempt=int(attempt) if re.fullmatch("[0-9]{1,5}", attempt) else 0)
-    stage = stages.first()
+    # What a pipeline's author writes into a stage stands in its context, too: only a build that we have followed.
+    stage = stages.filter(steps__name__in=(JENKINS.wait, SCRIPT.wait), steps__status=StepStatus.DONE).first()
     if stage is None or not isinstance(stage.context.get("buildNumber"), int):
         raise Http404
     return stage

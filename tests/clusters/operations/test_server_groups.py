@@ -11,7 +11,7 @@ from clusters import inventory
 from clusters.core import values
 from clusters.core.values import Capacity, InvalidValue
 from clusters.models import Account, AccountPermission, Application, AuditEntry, NameReservation, ServerGroup
-from clusters.operations import server_groups
+from clusters.operations import rehearsing, server_groups
 from clusters.providers.base import Conflict, NotFound, Unavailable
 from clusters.providers.memory import MemoryCloud
 from clusters.trust.permissions import Actor, Refused
@@ -85,6 +85,24 @@ def test_of_many_creates_at_once_each_gets_its_own_name(alice: Actor, image: val
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(ask, range(12))) == [f"shop-web-v{n:03d}" for n in range(12)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_who_deploys_waits_for_a_rehearsal(alice: Actor, image: values.Image) -> None:
+    def deploy() -> str:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '500ms'")
+                return str(intend(alice, image, "t-real")["name"])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as others, transaction.atomic():
+        with rehearsing():
+            assert intend(alice, image, "t-rehearsed")["name"] == "shop-web-v000"
+        assert others.submit(deploy).result() == "shop-web-v000"
+        transaction.set_rollback(True)
+    assert NameReservation.objects.get().token == "t-real"
 
 
 @pytest.mark.parametrize(

@@ -107,3 +107,9 @@ def test_what_is_not_there_is_not_found(browser, world, build, query):
 @pytest.mark.parametrize("start", ["-1", "x", "99999999999999999999", "²", "999999999"])
 def test_nonsense_about_where_to_begin_does_no_harm(browser, world, build, start):
     assert browser.get(f"{address(world)}?start={start}").status_code == 200
+
+
+def test_no_console_is_shown_of_a_build_that_only_the_pipeline_names(browser, world, ci, build):
+    """Or whoever writes a pipeline could read what other applications' builds print."""
+    world.run({"type": "wait", "waitTime": 0, "master": "ci", "job": "shop", "buildNumber": build.number})
+    assert browser.get(address(world)).status_code == 404
