@@ -19,6 +19,8 @@ from clusters.core.looks import Look
 Filler = Callable[..., Any]
 
 SLOTS: dict[str, list[Filler]] = {
+    # (request, Application row) -> list[Action] to offer for its clusters as a whole
+    "clusters.actions": [],
     # (request, Application row, ServerGroup row) -> list[Action] to offer
     "server_group.actions": [],
     # (request, Application row, ServerGroup row) -> list[Note] of what was lately done to it

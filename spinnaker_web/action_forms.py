@@ -60,6 +60,27 @@ class ResizeForm(ActionForm):
         return {"action": "scale_exact", "capacity": sizes}
 
 
+class RollbackForm(ActionForm):
+    restore = forms.ChoiceField(label="Go back to")
+
+    def __init__(self, *args: Any, detail: ServerGroupDetail, action: str, **kwargs: Any) -> None:
+        super().__init__(*args, detail=detail, action=action, **kwargs)
+        older = [one for one in detail.siblings if not one.is_being_destroyed]
+        self.fields["restore"].choices = [(one.name, _words(one)) for one in older]  # type: ignore[attr-defined]
+        self.order_fields(["restore", "reason"])
+        self._name = detail.server_group.name
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        names = {"rollbackServerGroupName": self._name, "restoreServerGroupName": self.cleaned_data["restore"]}
+        return {"rollbackType": "EXPLICIT", "rollbackContext": names}
+
+
+def _words(group: ServerGroup) -> str:
+    version = f", {group.package} {group.version}" if group.package else ""
+    return f"{group.name}{version}, {'disabled' if group.is_disabled else 'enabled'}"
+
+
 def _state(group: ServerGroup) -> str:
     """What a plan rests on; instances come and go, so they are not part of it."""
     facts = group.min_size, group.desired_size, group.max_size, group.is_disabled, group.is_being_destroyed

@@ -21,7 +21,7 @@ from clusters.trust.permissions import EXECUTE, WRITE, allows, require
 from clusters.trust.requests import Request
 from clusters.views.parts import application_or_404, unseen_is_404
 from pipelines.operations import InvalidInput, rehearse_task, run_task
-from spinnaker_web.action_forms import ActionForm, ResizeForm
+from spinnaker_web.action_forms import ActionForm, ResizeForm, RollbackForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Kind:
 
 KINDS = {
     "resize": Kind("Resize", "resizeServerGroup", ResizeForm),
+    "rollback": Kind("Roll back", "rollbackServerGroup", RollbackForm, when=(False,)),
     "enable": Kind("Enable", "enableServerGroup", when=(True,)),
     "disable": Kind("Disable", "disableServerGroup", when=(False,)),
     "destroy": Kind("Destroy", "destroyServerGroup", is_risky=True),
@@ -51,11 +52,16 @@ def offered(request: Request, application: Application, group: ServerGroup) -> l
     if not queries.accounts_for(request.actor).writable_by(request.actor).filter(name=group.account_id).exists():
         return []
     place = application.name, group.account_id, group.region, group.name
+    has_siblings = ServerGroup.objects.filter(**_cluster(group)).exclude(pk=group.pk).exists()
     return [
         Action(kind.verb, reverse("server_group_action", args=[*place, key]), kind.is_risky)
         for key, kind in KINDS.items()
-        if group.is_disabled in kind.when
+        if group.is_disabled in kind.when and (has_siblings or kind.form is not RollbackForm)
     ]
+
+
+def _cluster(group: ServerGroup) -> dict[str, Any]:
+    return {"account_id": group.account_id, "region": group.region, "cluster": group.cluster}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -102,7 +108,7 @@ def _page(
     status: int,
 ) -> HttpResponse:
     """With what the stage would do now, as soon as all is known of it."""
-    is_known = kind.form is ActionForm or "capacity" in stage
+    is_known = kind.form is ActionForm or (form.is_bound and form.is_valid())
     context = {
         "application": application,
         "tab": "clusters",

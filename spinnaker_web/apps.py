@@ -8,11 +8,13 @@ class SpinnakerWebConfig(AppConfig):
     def ready(self) -> None:
         # Here and not above: models may be imported only once all apps are loaded.
         from clusters import slots
-        from spinnaker_web import actions, checks, fillers, instance_actions, network_tasks
+        from spinnaker_web import actions, checks, deploy, fillers, instance_actions, network_tasks
 
         assert checks  # importing them registers them
 
         slots.fill("server_group.actions", actions.offered)
+        slots.fill("server_group.actions", deploy.offered_like)
+        slots.fill("clusters.actions", deploy.offered)
         slots.fill("instance.actions", instance_actions.offered)
         slots.fill("load_balancer.upsert", network_tasks.upsert_load_balancer)
         slots.fill("load_balancer.delete", network_tasks.delete_load_balancer)

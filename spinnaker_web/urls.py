@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from spinnaker_web import actions, errors, health, instance_actions, live, metrics
+from spinnaker_web import actions, deploy, errors, health, instance_actions, live, metrics
 from spinnaker_web.access.views import sign_in
 
 urlpatterns = [
@@ -26,6 +26,7 @@ urlpatterns = [
         actions.server_group_action,
         name="server_group_action",
     ),
+    path("apps/<str:application>/deploy", deploy.deploy, name="deploy"),
     path("", include("clusters.urls")),
     path("", include("pipelines.urls")),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from django.http import HttpResponse, QueryDict
@@ -57,6 +58,7 @@ def clusters(request: Request, application: str) -> HttpResponse:
         "is_filtered": shown != ClusterFilter(),
         "text": shown.text,
         "badges": _badges(request, row),
+        "actions_of_all": list(chain(*slots.filled("clusters.actions", request, row))),
         "freshness": tree.freshness,
         **_opened(request, row),
     }

@@ -18,10 +18,10 @@ PAGES = {
     "/apps": 12,
     "/apps/new": 12,
     "/apps/shop/clusters": 12,
-    "/apps/shop/clusters?open=prod/eu-west-1/shop-prod-worker-v031": 20,
-    "/apps/shop/clusters/prod/eu-west-1/shop-prod-worker-v031": 16,
+    "/apps/shop/clusters?open=prod/eu-west-1/shop-prod-worker-v031": 26,
+    "/apps/shop/clusters/prod/eu-west-1/shop-prod-worker-v031": 19,
     "/apps/shop/clusters/prod/eu-west-1/shop-prod-worker-v031/resize": 18,
-    "/apps/shop/clusters/prod/eu-west-1/shop-prod-worker-v031/destroy": 18,
+    "/apps/shop/clusters/prod/eu-west-1/shop-prod-worker-v031/destroy": 60,  # with a rehearsal
     "/apps/shop/load-balancers": 12,
     "/apps/shop/load-balancers/prod/eu-west-1/shop-prod-web": 12,
     "/apps/shop/load-balancers/prod/eu-west-1/shop-prod-web/edit": 12,
