@@ -17,7 +17,7 @@ PLACE = ("shop", world.PROD, world.WEST)
 PAGES = {
     "/apps": 12,
     "/apps/new": 12,
-    "/apps/shop/clusters": 12,
+    "/apps/shop/clusters": 15,
     "/apps/shop/clusters?open=prod/eu-west-1/shop-prod-worker-v031": 26,
     "/apps/shop/clusters/prod/eu-west-1/shop-prod-worker-v031": 19,
     "/apps/shop/clusters/prod/eu-west-1/shop-prod-worker-v031/resize": 18,
