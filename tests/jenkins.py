@@ -301,7 +301,7 @@ class _Handler(BaseHTTPRequestHandler):
             item = ci.items.get(int(match[1]))
             return _item(ci, item) if item else None
         if (name := self._job_name(path)) is not None:
-            return _job(ci.jobs[name])
+            return _job(ci, name)
         build = self._build(path)
         return _build(ci, self._job_name(path.rpartition("/")[0]) or "", build) if build else None
 
@@ -332,15 +332,15 @@ def _item(ci: Controller, item: Item) -> dict[str, Any]:
     return shown | executable | {"actions": _actions(item.parameters, item.user)}
 
 
-def _job(job: Job) -> dict[str, Any]:
+def _job(ci: Controller, name: str) -> dict[str, Any]:
+    job = ci.jobs[name]
     defined = [
         {"name": name, "type": "ChoiceParameterDefinition" if values else "StringParameterDefinition"}
         | ({"choices": list(values)} if values else {})
         for name, values in job.parameters.items()
     ]
     builds = [
-        {"number": build.number, "queueId": build.queue_id, "actions": _actions(build.parameters, build.user)}
-        for build in reversed(job.builds)
+        _build(ci, name, build) | {"actions": _actions(build.parameters, build.user)} for build in reversed(job.builds)
     ]
     return {"buildable": job.is_buildable, "property": [{}, {"parameterDefinitions": defined}], "builds": builds}
 

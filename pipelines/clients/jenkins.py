@@ -143,23 +143,13 @@ class Jenkins:
         found = _json(self._get(f"{_path(job)}/{number}/api/json?tree={_BUILD}", budget or Budget()))
         if not isinstance(found.get("number"), int):
             raise JenkinsError("Jenkins gives an answer that is no build.", is_retryable=True)
-        return {
-            "name": job,
-            "number": found["number"],
-            "url": str(found.get("url") or ""),
-            "result": found.get("result") or None,
-            "building": found.get("building") is True,
-            "timestamp": found.get("timestamp"),
-            "duration": found.get("duration"),
-            "estimatedDuration": found.get("estimatedDuration"),
-            "fullDisplayName": str(found.get("fullDisplayName") or ""),
-            "queueId": found.get("queueId"),
-            "artifacts": [
-                {name: str(one.get(name) or "") for name in ("fileName", "displayPath", "relativePath")}
-                for one in _dicts(found.get("artifacts"))
-            ],
-            "scm": list(_commits(found)),
-        }
+        return _build(job, found)
+
+    def builds(self, job: str, most: int = 25) -> list[Json]:
+        """The newest of a job, newest first, as `build` gives them."""
+        tree = quote(f"builds[{_BUILD}]{{0,{most}}}", safe="[],{}")
+        found = _json(self._get(f"{_path(job)}/api/json?tree={tree}", Budget(), most_bytes=4 * MIB))
+        return [_build(job, one) for one in _dicts(found.get("builds"))]
 
     def artifact(self, job: str, number: int, relative_path: str, most_bytes: int) -> bytes:
         """The file, or its first `most_bytes`."""
@@ -330,6 +320,26 @@ def _names(folder: Json, prefix: str) -> Any:
             yield from _names(one, f"{name}/job/")
         elif "buildable" in one:
             yield name
+
+
+def _build(job: str, found: Json) -> Json:
+    return {
+        "name": job,
+        "number": _number(found.get("number")),
+        "url": str(found.get("url") or ""),
+        "result": found.get("result") or None,
+        "building": found.get("building") is True,
+        "timestamp": found.get("timestamp"),
+        "duration": found.get("duration"),
+        "estimatedDuration": found.get("estimatedDuration"),
+        "fullDisplayName": str(found.get("fullDisplayName") or ""),
+        "queueId": found.get("queueId"),
+        "artifacts": [
+            {name: str(one.get(name) or "") for name in ("fileName", "displayPath", "relativePath")}
+            for one in _dicts(found.get("artifacts"))
+        ],
+        "scm": list(_commits(found)),
+    }
 
 
 def _is_of(item: Json, job: str) -> bool:

@@ -13,6 +13,8 @@ from ninja.utils import check_csrf
 
 from clusters.trust.permissions import Actor, Refused
 from clusters.trust.requests import Request
+from pipelines.clients.jenkins import JenkinsError, NotFound
+from pipelines.core.plan import StepFailed
 from pipelines.operations import Conflict, InvalidInput
 from spinnaker_web.gate.shapes import epoch_ms
 
@@ -46,6 +48,17 @@ def _invalid(request: Request, error: InvalidInput) -> HttpResponse:
 def _malformed(request: Request, error: ValidationError) -> HttpResponse:
     errors = [{"path": ".".join(map(str, one["loc"])), "message": one["msg"]} for one in error.errors]
     return problem(request, HTTPStatus.BAD_REQUEST, "The request is not as expected.", errors=errors)
+
+
+@api.exception_handler(JenkinsError)
+def _no_build_service(request: Request, error: JenkinsError) -> HttpResponse:
+    status = HTTPStatus.NOT_FOUND if isinstance(error, NotFound) else HTTPStatus.BAD_GATEWAY
+    return problem(request, status, error.message)
+
+
+@api.exception_handler(StepFailed)
+def _unusable(request: Request, error: StepFailed) -> HttpResponse:
+    return problem(request, HTTPStatus.BAD_GATEWAY, error.message)
 
 
 @api.exception_handler(Refused)

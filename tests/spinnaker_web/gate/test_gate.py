@@ -39,6 +39,8 @@ PATHS = [
     ("GET", "/openapi.json"),
     ("GET", "/applications"),
     ("GET", "/applications/shop/pipelineConfigs"),
+    ("GET", "/v2/builds"),
+    ("GET", "/v2/builds/ci/build/1/shop"),
     ("POST", "/pipelines"),
     ("POST", "/pipelines/shop/Release"),
     ("POST", "/rehearsals/shop/Release"),
