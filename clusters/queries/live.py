@@ -70,6 +70,11 @@ def live_server_group(actor: Actor, account: str, region: str, name: str) -> val
     return readable(actor, account).server_groups.get(account, region, name)
 
 
+def live_blueprint(actor: Actor, account: str, region: str, name: str) -> values.ServerGroupRequest:
+    """What would make the server group's like. Raises NotFound."""
+    return readable(actor, account).server_groups.blueprint(account, region, name)
+
+
 def live_image(actor: Actor, account: str, region: str, image_id: str) -> values.Image:
     """Raises NotFound."""
     return readable(actor, account).images.get(account, region, image_id)

@@ -211,7 +211,7 @@ class Lifecycle:
         elif halted is not None:
             if self.undecided_below(stage):
                 return
-            status = Status.CANCELED if halted.status is Status.CANCELED else Status.TERMINAL
+            status = halted.status if halted.status in (Status.CANCELED, Status.STOPPED) else Status.TERMINAL
             self.fail(stage, halted.message, status)
         elif all(child.status.is_complete or self._is_companion(child) for child in children):
             for child in children:

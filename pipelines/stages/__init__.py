@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pipelines.core.plan import StageType
 from pipelines.stages.bake import Bake
+from pipelines.stages.check_preconditions import CheckPreconditions
+from pipelines.stages.clone_server_group import CloneServerGroup
 from pipelines.stages.create_server_group import CreateServerGroup
 from pipelines.stages.delete_load_balancer import DeleteLoadBalancer
 from pipelines.stages.delete_security_group import DeleteSecurityGroup
@@ -18,9 +20,11 @@ from pipelines.stages.disable_cluster import DisableCluster
 from pipelines.stages.disable_server_group import DisableServerGroup
 from pipelines.stages.enable_server_group import EnableServerGroup
 from pipelines.stages.find_image import FindImage
+from pipelines.stages.find_image_from_tags import FindImageFromTags
 from pipelines.stages.get_properties import GetProperties
 from pipelines.stages.jenkins import Jenkins
 from pipelines.stages.manual_judgment import ManualJudgment
+from pipelines.stages.modify_aws_scaling_process import ModifyAwsScalingProcess
 from pipelines.stages.pipeline import Pipeline
 from pipelines.stages.reboot_instances import RebootInstances
 from pipelines.stages.register_instances_with_load_balancer import RegisterInstancesWithLoadBalancer
@@ -31,6 +35,7 @@ from pipelines.stages.scale_down_cluster import ScaleDownCluster
 from pipelines.stages.script import Script
 from pipelines.stages.shrink_cluster import ShrinkCluster
 from pipelines.stages.terminate_instances import TerminateInstances
+from pipelines.stages.upsert_image_tags import UpsertImageTags
 from pipelines.stages.upsert_load_balancer import UpsertLoadBalancer
 from pipelines.stages.upsert_security_group import UpsertSecurityGroup
 from pipelines.stages.wait import Wait
@@ -39,6 +44,8 @@ from pipelines.stages.webhook import Webhook
 
 STAGE_TYPES: dict[str, StageType] = {
     "bake": Bake(),
+    "checkPreconditions": CheckPreconditions(),
+    "cloneServerGroup": CloneServerGroup(),
     "createServerGroup": CreateServerGroup(),
     "deleteLoadBalancer": DeleteLoadBalancer(),
     "deleteSecurityGroup": DeleteSecurityGroup(),
@@ -50,9 +57,11 @@ STAGE_TYPES: dict[str, StageType] = {
     "disableServerGroup": DisableServerGroup(),
     "enableServerGroup": EnableServerGroup(),
     "findImage": FindImage(),
+    "findImageFromTags": FindImageFromTags(),
     "getProperties": GetProperties(),
     "jenkins": Jenkins(),
     "manualJudgment": ManualJudgment(),
+    "modifyAwsScalingProcess": ModifyAwsScalingProcess(),
     "pipeline": Pipeline(),
     "rebootInstances": RebootInstances(),
     "registerInstancesWithLoadBalancer": RegisterInstancesWithLoadBalancer(),
@@ -63,6 +72,7 @@ STAGE_TYPES: dict[str, StageType] = {
     "script": Script(),
     "shrinkCluster": ShrinkCluster(),
     "terminateInstances": TerminateInstances(),
+    "upsertImageTags": UpsertImageTags(),
     "upsertLoadBalancer": UpsertLoadBalancer(),
     "upsertSecurityGroup": UpsertSecurityGroup(),
     "wait": Wait(),

@@ -62,6 +62,8 @@ BALANCER = {
 #: The least that each type's JSON must hold.
 MINIMAL: dict[str, dict[str, Any]] = {
     "bake": {"package": "shop", "regions": [REGION]},
+    "checkPreconditions": {"preconditions": [{"type": "stageStatus", "context": {"stageName": "Bake"}}]},
+    "cloneServerGroup": {"credentials": ACCOUNT, "stack": "test", "region": REGION},
     "createServerGroup": CLUSTER,
     "deleteLoadBalancer": {"credentials": ACCOUNT, "regions": [REGION], "loadBalancerName": "shop-old"},
     "deleteSecurityGroup": {"credentials": ACCOUNT, "regions": [REGION], "securityGroupName": "shop-old"},
@@ -75,7 +77,9 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "findImage": PLACE,
     "getProperties": {"master": "ci", "job": "shop", "propertyFile": "build.properties", "buildNumber": 7},
     "jenkins": {"master": "ci", "job": "shop"},
+    "findImageFromTags": {"packageName": "shop", "regions": [REGION]},
     "manualJudgment": {},
+    "modifyAwsScalingProcess": NAMED | {"action": "suspend", "processes": ["Launch"]},
     "pipeline": {"pipeline": "child"},
     "rebootInstances": INSTANCES,
     "registerInstancesWithLoadBalancer": BALANCED,
@@ -86,6 +90,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "script": {"command": "true"},
     "shrinkCluster": PLACE,
     "terminateInstances": INSTANCES,
+    "upsertImageTags": {"tags": {"tested": "yes"}},
     "upsertLoadBalancer": BALANCER,
     "upsertSecurityGroup": {"credentials": ACCOUNT, "regions": [REGION], "securityGroupName": "shop-office"},
     "wait": {},
@@ -228,6 +233,11 @@ class Tried:
 
 EFFECTS = {
     "bake": Tried("bake", {"package": "shop_1.1", "region": REGION, "account": ACCOUNT}, lock=""),
+    "cloneServerGroup": Tried(
+        "cloneServerGroup",
+        MINIMAL["cloneServerGroup"] | {"source": {"serverGroupName": "shop-test-v003"}},
+        "cloneServerGroup",
+    ),
     "createServerGroup": Tried("createServerGroup", CLUSTER, "createServerGroup"),
     "deleteLoadBalancer": Tried(
         "deleteLoadBalancer", MINIMAL["deleteLoadBalancer"], lock=f"{ACCOUNT}:{REGION}:load-balancer/shop-old"
@@ -240,6 +250,9 @@ EFFECTS = {
     "disableCluster": Tried("disableCluster", PLACE),
     "disableServerGroup": Tried("disableServerGroup", NAMED | {"serverGroupName": "shop-test-v003"}),
     "enableServerGroup": Tried("enableServerGroup", NAMED),
+    "modifyAwsScalingProcess": Tried(
+        "modifyAwsScalingProcess", MINIMAL["modifyAwsScalingProcess"] | {"serverGroupName": "shop-test-v003"}
+    ),
     "pipeline": Tried("pipeline", {"pipeline": "child"}, lock=""),
     "rebootInstances": Tried("rebootInstances", INSTANCES),
     "registerInstancesWithLoadBalancer": Tried("registerInstancesWithLoadBalancer", BALANCED),
@@ -253,6 +266,11 @@ EFFECTS = {
     "script": Tried("script", {"command": "true"}, lock=""),
     "shrinkCluster": Tried("shrinkCluster", PLACE),
     "terminateInstances": Tried("terminateInstances", INSTANCES),
+    "upsertImageTags": Tried(
+        "upsertImageTags",
+        {"credentials": ACCOUNT, "tags": {"tested": "yes"}, "imageNames": ["shop-1.0"], "region": REGION},
+        lock="",
+    ),
     "upsertLoadBalancer": Tried("upsertLoadBalancer", BALANCER, lock=f"{ACCOUNT}:{REGION}:load-balancer/shop-new"),
     "upsertSecurityGroup": Tried(
         "upsertSecurityGroup", MINIMAL["upsertSecurityGroup"], lock=f"{ACCOUNT}:{REGION}:security-group/shop-office"

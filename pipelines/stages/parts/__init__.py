@@ -9,6 +9,7 @@ target.py        a stage about one server group per region, named or found by it
 cluster_wide.py  a stage about all server groups of a cluster but the few to keep
 regional.py      a stage that works in one region at a time, and the effect of one call
 instance_work.py a stage about instances named by their ids
+creating.py      a stage that makes one server group, waits for its health and hands over to the strategy
 launch.py        the cluster map of a deployment
 work.py          long work beside the execution: submitting and following it
 images.py        which image a deployment launches, and which regions need one

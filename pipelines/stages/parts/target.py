@@ -6,14 +6,14 @@ the work. A child knows itself by `targetLocation`. A stage that names its serve
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from clusters.core.selection import TARGETS
 from clusters.core.values import ServerGroup
 from pipelines.core.plan import Child, Json, StageView, StepFailed, StepSpec, StepView, in_sequence
-from pipelines.stages.base import BaseStage, inherited
+from pipelines.stages.base import BaseStage, StageConfig, inherited
 from pipelines.stages.parts.place import ClusterConfig, server_group_or_none
 
 DETERMINE = "determineTargetServerGroup"
@@ -48,7 +48,7 @@ class TargetConfig(ClusterConfig):
 
 
 class TargetStage(BaseStage):
-    Config = TargetConfig
+    Config: ClassVar[type[StageConfig]] = TargetConfig
 
     def before(self, config: Any, stage: StageView) -> list[Child]:
         return self._split(config, stage) if config.is_split else self.first(config, stage)

@@ -109,6 +109,9 @@ class World:
     def stage(self, name: str) -> Stage:
         return Stage.objects.get(execution=self.execution, name=name)
 
+    def stages(self, name: str) -> list[Stage]:
+        return list(Stage.objects.filter(execution=self.execution, name=name).order_by("ref"))
+
     def step(self, name: str) -> Step:
         return Step.objects.get(stage__execution=self.execution, name=name)
 
