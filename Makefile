@@ -31,7 +31,7 @@ test: .venv/installed-dev $(if $(TESTS),,lint) ## check and test everything (TES
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST) $(TESTS)
 
 faults: .venv/installed-dev ## kill a worker at every commit and provider call, not only at some
-	SPINNAKER_FAULTS=points $(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST) tests/faults/test_sweep.py
+	SPINNAKER_FAULTS=points $(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST) tests/faults/test_sweep.py tests/faults/test_shapes.py
 
 lint: .venv/installed-dev ## the checks that run no test
 	$(BIN)/ruff check .

@@ -107,7 +107,7 @@ class Draft:
         is_news = bool(changed.waiting_for) and changed.waiting_for != step.waiting_for
         if changed.status != step.status or is_news:
             stage = self.stages[step.stage_id]
-            told = changed.message or changed.waiting_for
+            told = changed.waiting_for if is_news else changed.message or changed.waiting_for
             self.events.append(Event("step", changed.status, stage.ref, stage.attempt, step.name, told))
         return changed
 

@@ -1,4 +1,4 @@
-"""One run of the demo pipeline with one fault in it: a worker gets a signal at its n-th crash point."""
+"""One run of a pipeline, mostly the demo's, with one fault in it: a worker gets a signal at its n-th crash point."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ class Case:
     lease_seconds: float = LEASE
     #: Workers from the start.
     workers: int = 1
+    #: What is run: a name of ground.SHAPES.
+    shape: str = "demo"
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def play(ground: Ground, case: Case) -> Played:
     record, log = (ground.folder / f"{case.name}.{kind}" for kind in ("points", "log"))
     record.touch()
     with ground.cleared(case.name), Crew(log) as crew:
-        watch = Watch(ground.start(case.name))
+        watch = Watch(ground.start(case.name, case.shape))
         for _ in range(case.workers - 1):
             crew.add()
         was_hit, recoveries = _relay(crew, watch, case, record)

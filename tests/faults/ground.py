@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +32,8 @@ LEASE = 1.0
 #: Nobody listens here.
 NO_REDIS = "redis://127.0.0.1:1/0"
 ACCOUNT, REGION = world.ACCOUNT, world.REGION
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,14 @@ class Ground:
             for name in names:
                 administer(f'DROP DATABASE "{name}" WITH (FORCE)')
 
-    def start(self, name: str) -> Execution:
-        """The application of that name with version 1 in production, and the demo pipeline about to replace it."""
+    def start(self, name: str, shape: str = "demo") -> Execution:
+        """The application of that name with version 1 in production, and the demo pipeline about to replace it, or a
+        pipeline of another shape."""
         actor = seed()
-        self.stand(f"{name}-prod-v000")
-        return start(actor, save(actor, name))
+        standing, stages = SHAPES[shape]
+        for number in range(standing):
+            self.stand(f"{name}-prod-v{number:03d}")
+        return start(actor, save(actor, name, stages(name, self.image) if stages else None))
 
     def stand(self, group: str) -> None:
         request = ServerGroupRequest(REGION, group, self.image, Capacity(1, 1, 1), (f"{world.APPLICATION}-prod",))
@@ -127,9 +132,19 @@ def seed() -> Actor:
     return actor_of(user)
 
 
-def save(actor: Actor, application: str) -> Pipeline:
+def save(actor: Actor, application: str, stages: list[Json] | None = None) -> Pipeline:
+    """The demo pipeline, or one of these stages, each after the one before."""
     row = Application.objects.create(name=application)
-    return save_pipeline(actor, row, json.dumps(document(application))).pipeline
+    shape = document(application) if stages is None else {"name": "Shape", "stages": in_a_row(stages)}
+    return save_pipeline(actor, row, json.dumps(shape)).pipeline
+
+
+def in_a_row(stages: list[Json]) -> list[Json]:
+    """With their places in the graph."""
+    return [
+        stage | {"refId": str(n), "name": stage["type"], "requisiteStageRefIds": [str(n - 1)] if n > 1 else []}
+        for n, stage in enumerate(stages, start=1)
+    ]
 
 
 def document(application: str) -> dict[str, Any]:
@@ -149,3 +164,45 @@ def document(application: str) -> dict[str, Any]:
             case "shrinkCluster":
                 stage["cluster"] = f"{application}-prod"
     return shape
+
+
+def _deploy(**strategy: Any) -> Callable[[str, str], list[Json]]:
+    def stages(application: str, image: str) -> list[Json]:
+        cluster = {
+            "account": ACCOUNT,
+            "cloudProvider": "local",
+            "application": application,
+            "stack": "prod",
+            "region": REGION,
+            "capacity": {"min": 1, "desired": 2, "max": 2},
+            "loadBalancers": [f"{world.APPLICATION}-prod"],
+            "imageId": image,
+        }
+        return [{"type": "deploy", "clusters": [cluster | strategy]}]
+
+    return stages
+
+
+def _resize(application: str, image: str) -> list[Json]:
+    """Up, then down to nothing while it takes no traffic."""
+    about = {"credentials": ACCOUNT, "regions": [REGION], "serverGroupName": f"{application}-prod-v000"}
+    sizes = [{"min": size, "desired": size, "max": size} for size in (2, 0)]
+    up, down = (about | {"type": "resizeServerGroup", "capacity": capacity} for capacity in sizes)
+    return [up, about | {"type": "disableServerGroup"}, down]
+
+
+def _roll_back(application: str, image: str) -> list[Json]:
+    cluster = {"credentials": ACCOUNT, "regions": [REGION], "cluster": f"{application}-prod"}
+    return [cluster | {"type": "disableCluster"}, cluster | {"type": "rollbackCluster"}]
+
+
+#: By name: how many server groups stand before, and the stages for an application and an image; None: the demo's.
+SHAPES: dict[str, tuple[int, Callable[[str, str], list[Json]] | None]] = {
+    "demo": (1, None),
+    "none": (1, _deploy()),
+    "highlander": (2, _deploy(strategy="highlander")),
+    "redblack": (2, _deploy(strategy="redblack", maxRemainingAsgs=2, allowDeleteActive=True, scaleDown=True)),
+    "rollingredblack": (1, _deploy(strategy="rollingredblack", targetPercentages=[50])),
+    "resize": (1, _resize),
+    "rollback": (2, _roll_back),
+}

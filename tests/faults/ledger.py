@@ -61,7 +61,9 @@ def check_history(execution: Execution) -> None:
     assert [event.seq for event in events] == list(range(1, execution.last_seq + 1))
     epochs = [event.epoch for event in events if event.epoch]
     assert epochs == sorted(epochs)
-    moves = Counter(_moves(execution).values_list("kind", "ref", "attempt", "step", "status"))
+    # An effect of several calls tells after each what is left of it.
+    made = _moves(execution).values_list("kind", "ref", "attempt", "step", "status", "message")
+    moves = Counter((*move, message * (move[-1] == "INTENT")) for *move, message in made)
     assert [move for move, count in moves.items() if count > 1] == []
     told = {(event.kind, event.ref, event.attempt, event.step): event.status for event in events}
     assert told["execution", "", execution.attempt, ""] == execution.status
@@ -79,14 +81,15 @@ def check_fences(watch: Watch) -> None:
 
 
 def check_cloud(execution: Execution, ground: Ground) -> None:
-    """Every server group belongs to a step that knows of it, and runs as many instances as it should."""
+    """Every server group stood before or belongs to a step that knows of it, and runs as many instances as it should."""
     groups = wait_until(lambda: _settled(ground, execution.application))
+    for group in groups:
+        assert len(group.instances) == group.capacity.desired, group
     made = _steps(execution).filter(name="createServerGroup", status="DONE")
     tags = sorted((group.tags[TOKEN_TAG], group.name) for group in groups)
+    tags = [(token, name) for token, name in tags if not token.startswith("before ")]
     assert tags == sorted(_reserved(execution.application).values_list("token", "name"))
     assert [token for token, _ in tags] == sorted(made.values_list("token", flat=True))
-    for group in groups:
-        assert len(group.instances) == group.capacity.desired == 1, group
 
 
 def _reserved(application: str) -> Any:
@@ -96,13 +99,15 @@ def _reserved(application: str) -> Any:
 def _settled(ground: Ground, application: str) -> list[Any]:
     """[] while something still starts or ends."""
     groups = ground.groups(application)
-    is_settled = all(group.count(Health.UP) == len(group.instances) for group in groups)
+    healths = {one.health for group in groups for one in group.instances if not group.is_disabled}
+    is_settled = healths <= {Health.UP} and not any(group.count(Health.DRAINING) for group in groups)
     return groups if is_settled and not any(group.is_being_destroyed for group in groups) else []
 
 
 def _cloud(ground: Ground, application: str) -> Iterable[tuple[Any, ...]]:
     for group in sorted(ground.groups(application), key=lambda group: group.name):
-        yield group.name, group.image_id, group.capacity.desired, group.is_disabled, group.load_balancers
+        processes = sorted(group.suspended_processes)
+        yield group.name, group.image_id, group.capacity, group.is_disabled, processes, group.load_balancers
 
 
 def _steps(execution: Execution) -> Any:
