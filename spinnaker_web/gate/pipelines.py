@@ -62,7 +62,7 @@ def rehearse(request: Request, app: str, name: str) -> dict[str, Any]:
 
 
 def _parameters(request: Request) -> dict[str, Any]:
-    parameters = _object(request).get("parameters") or {}
+    parameters = json_object(request).get("parameters") or {}
     if not isinstance(parameters, dict):
         raise InvalidInput([Problem("parameters", "An object is expected: {…}.")])
     return parameters
@@ -84,7 +84,7 @@ def _text(request: Request) -> str:
         raise InvalidInput([Problem("", "This is not UTF-8.")]) from None
 
 
-def _object(request: Request) -> dict[str, Any]:
+def json_object(request: Request) -> dict[str, Any]:
     text = _text(request).strip()
     try:
         body = parse_json(text) if text else {}

@@ -81,6 +81,28 @@ def execution(one: Execution, stages: Iterable[Stage], steps: dict[Any, list[Ste
     }
 
 
+def task(shown: Json, message: str) -> Json:
+    """An execution as Gate shows it, as its task: one list of steps, and all that its stages know as variables.
+
+    `message` says why it failed.
+    """
+    known: Json = {}
+    for stage in shown["stages"]:
+        known |= stage["context"] | stage["outputs"]
+    if message:
+        known["exception"] = {"details": {"errors": [message]}}
+    return {
+        **{name: shown[name] for name in ("id", "name", "application", "status", "buildTime", "startTime", "endTime")},
+        "variables": [{"key": key, "value": value} for key, value in known.items()],
+        "steps": [
+            {name: step[name] for name in ("name", "status", "startTime", "endTime")}
+            for stage in shown["stages"]
+            for step in stage["tasks"]
+        ],
+        "execution": {"stages": shown["stages"]},
+    }
+
+
 def _stage(one: Stage, steps: list[Step]) -> Json:
     return {
         "id": to_ulid(one.id),
