@@ -13,7 +13,6 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from spinnaker_web.body_limit import BodyLimit
-from spinnaker_web.uploads import may_upload
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spinnaker_web.settings")
 
@@ -42,6 +41,8 @@ class Handler(ASGIHandler):
 
 
 django.setup(set_prefix=False)
+from spinnaker_web.uploads import may_upload  # noqa: E402  it needs models
+
 # Django would make a thread to do this in, for connections that are not in that thread.
 for signal in (request_started, request_finished):
     signal.disconnect(close_old_connections)
