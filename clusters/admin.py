@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import JSONField, Model, TextField
 from django.http import HttpRequest
 
+from clusters.core.values import InvalidValue
 from clusters.models import (
     Account,
     AccountPermission,
@@ -27,6 +28,7 @@ from clusters.models import (
     ServerGroup,
     TrafficGuard,
 )
+from clusters.providers import PROVIDERS
 from clusters.trust import audit, secrets
 from clusters.trust.permissions import actor_of
 from clusters.trust.redaction import masked
@@ -123,8 +125,35 @@ class ApplicationAdmin(AuditedAdmin):
         super().save_model(request, obj, form, change)
 
 
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What an account's cloud would not understand is refused before it is saved."""
+
+    provider = forms.ChoiceField(choices=lambda: [(key, cloud.label) for key, cloud in PROVIDERS.items()])
+
+    class Meta:
+        model = Account
+        fields = ("name", "provider", "regions", "config", "is_enabled")
+        help_texts = {
+            "regions": 'A list: ["eu-west-1"].',
+            "config": "What the cloud needs to be reached (docs/clouds.md). No secrets.",
+        }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.errors:
+            return cleaned
+        try:
+            PROVIDERS[cleaned["provider"]].check_account(cleaned["regions"], cleaned["config"])
+        except InvalidValue as error:
+            field = error.field.partition(".")[0]
+            message = str(error) if "." in error.field else error.message
+            self.add_error(field if field in self.fields else None, message)
+        return cleaned
+
+
 @admin.register(Account)
 class AccountAdmin(AuditedAdmin):
+    form = AccountForm
     list_display = ["name", "provider", "regions", "is_enabled"]
     list_filter = ["provider", "is_enabled"]
     search_fields = ["name"]

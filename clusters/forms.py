@@ -14,7 +14,9 @@ from clusters.core.values import InvalidValue
 from clusters.models import Account, Application, LoadBalancer, SecurityGroup, TrafficGuard
 from clusters.trust.permissions import Actor, Authorization
 
-_RULE = re.compile(r"(?P<cidr>\S+)\s+(?P<protocol>tcp|udp|all)\s+(?P<first>\d+)(?:-(?P<last>\d+))?")
+_RULE = re.compile(
+    r"(?:group:(?P<group>\S+)|(?P<cidr>\S+))\s+(?P<protocol>tcp|udp|all)\s+(?P<first>\d+)(?:-(?P<last>\d+))?"
+)
 
 
 class ApplicationForm(forms.Form):
@@ -189,7 +191,7 @@ class SecurityGroupForm(_PlacedForm):
     rules = forms.CharField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="One a line: 10.0.0.0/8 tcp 80-443. What no rule allows is refused.",
+        help_text="One a line: 10.0.0.0/8 tcp 80-443, or group:shop-web tcp 80. What no rule allows is refused.",
     )
 
     def __init__(self, *args: Any, actor: Actor, existing: SecurityGroup | None = None, **kwargs: Any) -> None:
@@ -243,9 +245,15 @@ def _rule(line: str) -> values.Rule:
     if parts is None:
         raise forms.ValidationError(f"“{line}” does not read like 10.0.0.0/8 tcp 80-443.")
     try:
-        return values.Rule(parts["cidr"], int(parts["first"]), int(parts["last"] or parts["first"]), parts["protocol"])
+        ports = int(parts["first"]), int(parts["last"] or parts["first"])
+        return values.Rule(parts["cidr"] or "", *ports, parts["protocol"], parts["group"] or "")
     except InvalidValue as error:
         raise forms.ValidationError(f"“{line}”: {error.message}") from None
+
+
+def _rule_line(rule: dict[str, Any]) -> str:
+    source = f"group:{rule['group']}" if rule.get("group") else rule["cidr"]
+    return f"{source} {rule['protocol']} {rule['from_port']}-{rule['to_port']}"
 
 
 def _of_load_balancer(row: LoadBalancer) -> dict[str, Any]:
@@ -260,7 +268,7 @@ def _of_load_balancer(row: LoadBalancer) -> dict[str, Any]:
 
 
 def _of_security_group(row: SecurityGroup) -> dict[str, Any]:
-    lines = [f"{rule['cidr']} {rule['protocol']} {rule['from_port']}-{rule['to_port']}" for rule in row.rules]
+    lines = [_rule_line(rule) for rule in row.rules]
     return {
         "place": f"{row.account_id}/{row.region}",
         "name": row.name,

@@ -83,3 +83,24 @@ def test_a_change_by_an_administrator_is_audited(browser: Client, account: Accou
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.via, entry.action, entry.object_id) == ("root", "admin", "account.update", "main")
     assert "Authorization" in str(entry.after) or "permission" in str(entry.after)
+
+
+@pytest.mark.parametrize(
+    ("provider", "regions", "config", "field", "message"),
+    [
+        ("aws", '["Ireland"]', "{}", "regions", "&#x27;Ireland&#x27; is not the name of a region"),
+        ("aws", '["eu-west-1"]', '{"secret_key": "x"}', "config", "config.secret_key: Extra inputs are not permitted"),
+        ("aws", '["eu-west-1"]', '{"role_arn": "arn:aws:iam::123456789012:role/x"}', "config", "needs an external_id"),
+        ("aws", '["eu-west-1"]', '{"endpoint": "https://169.254.169.254"}', "config", "which is not allowed"),
+        ("local", '["eu-west-1"]', "{}", "regions", "this cloud has one region"),
+    ],
+)
+def test_an_account_that_its_cloud_would_not_understand_is_refused(
+    browser: Client, account: Account, provider: str, regions: str, config: str, field: str, message: str
+) -> None:
+    formset = {"permissions-TOTAL_FORMS": "0", "permissions-INITIAL_FORMS": "0"}
+    data = {"provider": provider, "regions": regions, "config": config, "is_enabled": "on", **formset}
+    answer = browser.post(reverse("admin:clusters_account_change", args=[account.pk]), data)
+    assert answer.status_code == 200
+    assert list(answer.context["adminform"].form.errors) == [field]
+    assert message in answer.content.decode()

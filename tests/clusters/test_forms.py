@@ -103,15 +103,24 @@ def test_only_accounts_one_may_deploy_into_are_offered(account: Account, alice: 
 
 
 def test_rules_are_lines(account: Account, alice: Actor, shop: Application) -> None:
-    data = {"place": "main/local", "name": "shop", "rules": "10.0.0.0/8 tcp 80-443\n\n127.0.0.1/32 all 0-65535\n"}
+    data = {
+        "place": "main/local",
+        "name": "shop",
+        "rules": "10.0.0.0/8 tcp 80-443\n\n127.0.0.1/32 all 0-65535\ngroup:web tcp 22\n",
+    }
     form = forms.SecurityGroupForm(data, actor=alice)
     assert form.is_valid(), form.errors
     given = form.cleaned_data
-    assert given["rules"] == (values.Rule("10.0.0.0/8", 80, 443), values.Rule("127.0.0.1/32", 0, 65535, "all"))
+    assert given["rules"] == (
+        values.Rule("10.0.0.0/8", 80, 443),
+        values.Rule("127.0.0.1/32", 0, 65535, "all"),
+        values.Rule("", 22, 22, group="web"),
+    )
     wish = form.account, form.region, given["name"], given["rules"], given["description"]
     security_groups.upsert(alice, security_groups.intend_upsert(alice, *wish))
     inventory.refresh("main", "local")
     again = forms.SecurityGroupForm(actor=alice, existing=SecurityGroup.objects.get())
+    assert "group:web tcp 22-22" in again.initial["rules"]
     assert forms.SecurityGroupForm(shown(again), actor=alice, existing=SecurityGroup.objects.get()).is_valid()
     for line in ("10.0.0.1/8 tcp 80", "everybody", "10.0.0.0/8 tcp 443-80"):
         assert list(forms.SecurityGroupForm(data | {"rules": line}, actor=alice).errors) == ["rules"]
