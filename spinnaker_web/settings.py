@@ -4,6 +4,7 @@ DATABASE_URL, REDIS_URL   servers; without them `up` starts embedded ones
 DATA_DIR, PORT            where everything is kept (.data), where the site listens (8000)
 SPINNAKER_SECRET_KEY      signs sessions; `up` makes one below DATA_DIR
 SPINNAKER_AGENT_SOCKET, SPINNAKER_AGENT_TOKEN   the local cloud's agent
+SPINNAKER_INSTANCE_MEMORY_MIB   of each process of a local instance (2048; 0 for no limit)
 SPINNAKER_AWS_ENDPOINT_HOSTS   comma list of private hosts that may stand in for AWS
 SPINNAKER_HOSTS           comma list of host names the site answers to
 SPINNAKER_HTTPS           1 when a proxy in front speaks HTTPS

@@ -43,7 +43,7 @@ class Parts:
     def agent(self) -> Command:
         """Runs other people's code, so it sees nothing of ours but its own token, and keeps our folder from them. Its
         instances hang on a keeper, which watches us and ends with us."""
-        given = ("SPINNAKER_LB_BIND", "SPINNAKER_UNISOLATED")
+        given = ("SPINNAKER_LB_BIND", "SPINNAKER_UNISOLATED", "SPINNAKER_INSTANCE_MEMORY_MIB")
         return Command(
             name="local cloud",
             argv=[

@@ -4,6 +4,7 @@ SPINNAKER_AGENT_TOKEN   what clients show
 SPINNAKER_LB_BIND       address the load balancers listen on (127.0.0.1)
 SPINNAKER_LAUNCHER_PID  process whose end is the end of everything; without it, ten seconds without an agent are
 SPINNAKER_HIDE          further folders (colon list) that instances must not see where they run in a namespace
+SPINNAKER_INSTANCE_MEMORY_MIB   memory of each process of an instance (2048; 0 for no limit)
 SPINNAKER_UNISOLATED    1: start instances also where they would have the agent's own rights
 """
 
@@ -41,6 +42,7 @@ from clusters.trust.isolation import Isolation
 
 #: Given to instances before they are killed at an orderly stop, which in all must take less than 5 s.
 GRACE_SECONDS = 3.0
+MEMORY_MIB = 2048
 
 
 REFUSED = (
@@ -50,14 +52,14 @@ REFUSED = (
 
 
 class Agent:
-    def __init__(self, folders: Layout, bind: str, hidden: list[Path]) -> None:
+    def __init__(self, folders: Layout, bind: str, hidden: list[Path], memory_mib: int) -> None:
         self.store = Store(folders.database)
         self.processes = Processes(folders.sockets / "keeper.sock", folders.logs / "keeper.log")
         kind = isolation.best(folders.instances, hidden)
         refused = REFUSED if kind is Isolation.NONE and os.environ.get("SPINNAKER_UNISOLATED") != "1" else ""
         if kind is Isolation.NONE:
             logging.getLogger(__name__).warning("Instances have the agent's own rights. %s", refused)
-        self.launching = Launching(folders, self.processes, kind, hidden, refused)
+        self.launching = Launching(folders, self.processes, kind, hidden, refused, memory_mib * 1024**2)
         self.balancing = Balancing(self.store, HAProxy(folders, self.processes), bind)
         self.fleet = Fleet(self.store, self.processes, self.launching, self.balancing)
         self.packages = Packages(self.store, folders.packages)
@@ -101,7 +103,8 @@ def main() -> None:
     lock = _lock(folders)
     further = [Path(path) for path in os.environ.get("SPINNAKER_HIDE", "").split(":") if path]
     hidden = isolation.to_hide(folders.data, *further)
-    agent = Agent(folders, os.environ.get("SPINNAKER_LB_BIND", "127.0.0.1"), hidden)
+    memory_mib = int(os.environ.get("SPINNAKER_INSTANCE_MEMORY_MIB") or MEMORY_MIB)
+    agent = Agent(folders, os.environ.get("SPINNAKER_LB_BIND", "127.0.0.1"), hidden, memory_mib)
     # uvicorn raises the signal again when it has stopped serving: then, as before it serves, it means leave in order.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)

@@ -26,12 +26,20 @@ KEPT_LOGS = 200
 
 
 class Launching:
-    """`refused` is why nothing may be started here, or empty."""
+    """`refused` is why nothing may be started here, or empty; `memory_bytes` is for each process, 0 for no limit."""
 
     def __init__(
-        self, layout: Layout, processes: Processes, kind: Isolation, hidden: Sequence[Path] = (), refused: str = ""
+        self,
+        layout: Layout,
+        processes: Processes,
+        kind: Isolation,
+        hidden: Sequence[Path] = (),
+        refused: str = "",
+        memory_bytes: int = 0,
     ) -> None:
         self.refused = refused
+        # Of what a process has written to or may: runtimes that only reserve a lot of room for addresses are let be.
+        self._limits = {"DATA": memory_bytes} if memory_bytes else {}
         self._layout = layout
         self._processes = processes
         self.isolation = kind
@@ -54,7 +62,9 @@ class Launching:
         if self.isolation is Isolation.USER:
             os.chown(home, group.uid, group.uid)
         env = _environment(group, server, home)
-        program = Program(argv=[str(folder / "run")], env=env, folder=folder, home=home, uid=group.uid)
+        program = Program(
+            argv=[str(folder / "run")], env=env, folder=folder, home=home, uid=group.uid, limits=self._limits
+        )
         order = isolation.order(program, self.isolation, self._hidden, keeper)
         self._processes.start(server.id, CONFINE, order, self._layout.instances, self.log(server.id))
 

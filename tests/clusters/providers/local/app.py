@@ -103,7 +103,12 @@ with busy:
 
 def build(said: str = "hello") -> bytes:
     """`said` is what it answers to /."""
-    content = RUN.replace('"hello"', f'"{said}"').encode()
+    return packed(RUN.replace('"hello"', f'"{said}"'))
+
+
+def packed(program: str) -> bytes:
+    """A package whose `run` is the text."""
+    content = program.encode()
     run = tarfile.TarInfo("run")
     run.size, run.mode = len(content), 0o755
     plain = io.BytesIO()

@@ -76,6 +76,34 @@ def test_nothing_stays_on_disk_of_a_destroyed_group(agent: LocalAgent, stage: St
     assert list((agent.data / "instances").iterdir()) == []
 
 
+HUNGRY = """#!/usr/bin/env python3
+import http.server, mmap, os
+room = mmap.mmap(-1, 4 * 1024**3, prot=0, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000)  # MAP_NORESERVE
+print("reserves 4 GiB", flush=True)
+try:
+    eaten = bytearray(200 * 1024**2)
+except MemoryError:
+    print("may not have 200 MiB", flush=True)
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), http.server.BaseHTTPRequestHandler).serve_forever()
+"""
+
+
+@pytest.mark.parametrize(("mib", "is_held"), [("100", True), ("0", False)])
+def test_an_instance_may_take_only_so_much_memory(mib: str, is_held: bool) -> None:
+    agent = LocalAgent(os.getpid(), SPINNAKER_INSTANCE_MEMORY_MIB=mib)
+    agent.start()
+    try:
+        stage = Stage(agent.cloud)
+        image = stage.bake("hungry", "1", app.packed(HUNGRY))
+        request = ServerGroupRequest(REGION, "hungry-v000", image.id, Capacity(1, 1, 1))
+        [instance] = stage.create(request).instances
+        log = stage.cloud.instances.log(ACCOUNT, REGION, instance.id)
+        assert "reserves 4 GiB" in log
+        assert ("may not have 200 MiB" in log) is is_held
+    finally:
+        agent.remove()
+
+
 #: A user who is mapped to nobody may make no namespace of their own, and is not root.
 NOBODY = ("unshare", "--user")
 
