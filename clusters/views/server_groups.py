@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 from django.http import HttpResponse
@@ -30,6 +31,9 @@ def details(request: Request, application: Application, account: str, region: st
     return {
         "detail": detail,
         "group": group,
-        "actions": list(chain(*slots.filled("server_group.actions", request, application, group))),
+        "actions": sorted(
+            chain(*slots.filled("server_group.actions", request, application, group)),
+            key=attrgetter("is_risky"),
+        ),
         "recent": list(chain(*slots.filled("server_group.recent", request, application, group))),
     }
