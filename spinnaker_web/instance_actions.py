@@ -18,16 +18,15 @@ from clusters.slots import Action
 from clusters.trust.permissions import EXECUTE, WRITE, allows, require
 from clusters.trust.requests import Request
 from clusters.views.parts import application_or_404, unseen_is_404
-from pipelines.operations import run_task
+from pipelines.operations import rehearse_task, run_task
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One thing to do; `stage` is the type of the stage that does it, `steps` what it will do, in order."""
+    """One thing to do; `stage` is the type of the stage that does it."""
 
     verb: str
     stage: str
-    steps: tuple[str, ...]
     is_risky: bool = False
     #: It is about load balancers, and offered where one of them says one of these of the instance.
     healths: frozenset[str] = frozenset()
@@ -35,31 +34,19 @@ class Kind:
 
 
 KINDS = {
-    "reboot": Kind(
-        "Reboot",
-        "rebootInstances",
-        ("Let its connections end, where the cloud can", "Restart it in place", "Wait until it is healthy"),
-    ),
+    "reboot": Kind("Reboot", "rebootInstances"),
     "register": Kind(
         "Register",
         "registerInstancesWithLoadBalancer",
-        ("Have the load balancers send it traffic", "Wait until they do"),
         healths=frozenset({Health.OUT_OF_SERVICE, Health.DRAINING}),
     ),
     "deregister": Kind(
         "Deregister",
         "deregisterInstancesFromLoadBalancer",
-        ("Take it out of the load balancers and let connections end", "Leave it running"),
         healths=frozenset({Health.UP, Health.STARTING, Health.DOWN}),
         takes_traffic=True,
     ),
-    "terminate": Kind(
-        "Terminate",
-        "terminateInstances",
-        ("End it for good", "Its server group starts another in its place, unless Launch is suspended"),
-        is_risky=True,
-        takes_traffic=True,
-    ),
+    "terminate": Kind("Terminate", "terminateInstances", is_risky=True, takes_traffic=True),
 }
 
 
@@ -118,12 +105,11 @@ def instance_action(
     is_last = detail.is_last_enabled and group.up == 1 and found.health == Health.UP
     given = request.POST if request.method == "POST" else None  # which may well be empty
     form = InstanceForm(given, kind=kind, instance=found, is_last=is_last)
+    stage = _stage(kind, home.provider, group, found)
     if request.method == "POST" and form.is_valid():
-        title = f"{kind.verb} {found.instance_id}"
-        stage = _stage(kind, home.provider, group, found) | {"name": title}
         if kind.healths:
             stage["loadBalancerNames"] = form.cleaned_data["load_balancers"]
-        execution = run_task(request.actor, row, title, [stage], form.cleaned_data["reason"])
+        execution = run_task(request.actor, row, stage["name"], [stage], form.cleaned_data["reason"])
         return redirect("pipelines:execution", execution.ulid)
     context = {
         "application": row,
@@ -132,17 +118,21 @@ def instance_action(
         "instance": found,
         "kind": kind,
         "form": form,
+        "rehearsal": rehearse_task(request.actor, row, stage["name"], [stage]),
     }
     return render(request, "clusters/instance_action.html", context, status=422 if form.errors else 200)
 
 
 def _stage(kind: Kind, provider: str, group: ServerGroup, instance: Instance) -> dict[str, Any]:
+    """About all its load balancers, where it is about such."""
     return {
         "type": kind.stage,
+        "name": f"{kind.verb} {instance.instance_id}",
         "refId": "1",
         "credentials": group.account_id,
         "cloudProvider": provider,
         "region": group.region,
         "serverGroupName": group.name,
         "instanceIds": [instance.instance_id],
+        **({"loadBalancerNames": group.load_balancers} if kind.healths else {}),
     }

@@ -117,6 +117,20 @@ def test_an_instance_leaves_its_load_balancer_and_comes_back(
     assert ana.post(f"{page(instance)}/deregister", {}).status_code == 422
 
 
+def test_the_page_of_each_button_says_what_it_would_do_and_does_nothing(
+    ana: Client,  # noqa: F811
+    cloud: MemoryCloud,  # noqa: F811
+    instance: Instance,
+) -> None:
+    before = cloud.server_groups.list(ACCOUNT, REGION)
+    for action in ("deregister", "reboot", "terminate"):
+        text = ana.get(f"{page(instance)}/{action}").text
+        assert f"{action} {instance.instance_id}" in text
+        assert "It would not succeed" not in text, action
+    assert cloud.server_groups.list(ACCOUNT, REGION) == before
+    assert Execution.objects.count() == 0
+
+
 def test_an_instance_is_restarted_and_ended(ana: Client, cloud: MemoryCloud, instance: Instance) -> None:  # noqa: F811
     assert finish(cloud, done(ana, f"{page(instance)}/reboot")).status == "SUCCEEDED"
     assert cloud.server_groups.get(ACCOUNT, REGION, "shop-live-v001").count(Health.UP) == 2
