@@ -1,7 +1,7 @@
 """What a step of an execution does to instances: intend in the transaction that writes it down, then call by call.
 
-An intent holds `calls`, one of the provider's each: ending and restarting take one instance, registering takes one load
-balancer. A call may be repeated.
+An intent holds `calls`, one of the provider's each: ending, restarting and patching take one instance, registering
+takes one load balancer. A call may be repeated.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from clusters.trust.permissions import Actor
 
 Json = dict[str, Any]
 
-KINDS = frozenset({"terminate", "reboot", "register", "deregister"})
+KINDS = frozenset({"terminate", "reboot", "register", "deregister", "patch"})
 #: Kinds for which an instance that is gone is as good as done.
 FINE_WHEN_GONE = frozenset({"terminate", "deregister"})
 
@@ -33,9 +33,12 @@ def intend(
     instance_ids: Collection[str],
     *,
     load_balancers: Collection[str] = (),
+    package: tuple[str, str] | None = None,
+    token: str = "",
     execution_id: str = "",
 ) -> Json:
-    """`kind` is one of KINDS; register and deregister take `load_balancers`. The instances are of one cluster.
+    """`kind` is one of KINDS; register and deregister take `load_balancers`, patch a `package` (name, version) and the
+    `token` by which it is done once. The instances are of one cluster.
 
     Raises Refused, Guarded, InvalidValue naming the JSON field; NotFound for instances that do not exist, where
     something of the kind is to be done.
@@ -51,6 +54,8 @@ def intend(
     ids = [i.id for group in groups for i in group.instances if i.id in instance_ids]
     if load_balancers:
         _check_load_balancers(groups, load_balancers)
+    if package:
+        _check_package(place, package)
     if kind in FINE_WHEN_GONE:
         traffic_guards.check(place, cluster, f"{kind} {', '.join(ids)}", instances=set(ids))
     calls = [(ids, name) for name in load_balancers] if load_balancers else [([one], "") for one in ids]
@@ -61,7 +66,7 @@ def intend(
                 f"instance.{kind}",
                 ("instance", f"{account}/{region}/{one}"),
                 {"server_group": group.name},
-                {"load_balancers": list(load_balancers)} if load_balancers else None,
+                _asked(load_balancers, package),
                 application=application,
                 execution_id=execution_id,
             )
@@ -73,6 +78,7 @@ def intend(
         "application": application,
         "names": [group.name for group in groups],
         "instance_ids": ids,
+        **({"package": list(package), "token": token} if package else {}),
         "calls": [{"instance_ids": some, "load_balancer": name} for some, name in calls],
     }
 
@@ -86,6 +92,9 @@ def change(actor: Actor, intent: Json, number: int) -> None:
             instances.terminate(*place, *call["instance_ids"])
         case "reboot":
             instances.reboot(*place, *call["instance_ids"])
+        case "patch":
+            (one,), (name, version) = call["instance_ids"], intent["package"]
+            instances.patch(*place, one, name, version, f"{intent['token']}:{one}")
         case "register":
             instances.register(*place, call["load_balancer"], tuple(call["instance_ids"]))
         case "deregister":
@@ -100,6 +109,11 @@ def is_done(intent: Json) -> bool:
         case "terminate":
             there = server_groups.standing(intent).values()
             return not any(i.id in intent["instance_ids"] for group in there for i in group.instances)
+        case "patch":
+            name, version = intent["package"]
+            there = server_groups.standing(intent).values()
+            patched = {i.id for group in there for i in group.instances if i.patched.get(name) == version}
+            return patched.issuperset(intent["instance_ids"])
         case "register":
             return all(health is Health.UP for health in _in_balancers(intent))
         case "deregister":
@@ -135,6 +149,23 @@ def _only_cluster(groups: list[values.ServerGroup]) -> str:
     if len(clusters) > 1:
         raise InvalidValue("instanceIds", f"are of several clusters ({', '.join(clusters)}); take one at a time")
     return clusters[0]
+
+
+def _check_package(place: Place, package: tuple[str, str]) -> None:
+    name, version = package
+    if not place.provider.has_packages:
+        raise InvalidValue(
+            "package", f"instances of {place.provider.label} cannot be patched yet; bake an image and deploy it"
+        )
+    if not any((known.name, known.version) == package for known in place.provider.packages.list()):
+        raise InvalidValue("package", f"{name} {version} has not been uploaded")
+
+
+def _asked(load_balancers: Collection[str], package: tuple[str, str] | None) -> Json | None:
+    """What the audit keeps of it."""
+    if load_balancers:
+        return {"load_balancers": list(load_balancers)}
+    return {"package": " ".join(package)} if package else None
 
 
 def _check_load_balancers(groups: list[values.ServerGroup], names: Collection[str]) -> None:

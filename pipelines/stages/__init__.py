@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pipelines.core.plan import StageType
 from pipelines.stages.bake import Bake
+from pipelines.stages.bulk_quick_patch import BulkQuickPatch
 from pipelines.stages.check_preconditions import CheckPreconditions
 from pipelines.stages.clone_server_group import CloneServerGroup
 from pipelines.stages.create_server_group import CreateServerGroup
@@ -26,6 +27,7 @@ from pipelines.stages.jenkins import Jenkins
 from pipelines.stages.manual_judgment import ManualJudgment
 from pipelines.stages.modify_aws_scaling_process import ModifyAwsScalingProcess
 from pipelines.stages.pipeline import Pipeline
+from pipelines.stages.quick_patch import QuickPatch
 from pipelines.stages.reboot_instances import RebootInstances
 from pipelines.stages.register_instances_with_load_balancer import RegisterInstancesWithLoadBalancer
 from pipelines.stages.resize_server_group import ResizeServerGroup
@@ -44,6 +46,7 @@ from pipelines.stages.webhook import Webhook
 
 STAGE_TYPES: dict[str, StageType] = {
     "bake": Bake(),
+    "bulkQuickPatch": BulkQuickPatch(),
     "checkPreconditions": CheckPreconditions(),
     "cloneServerGroup": CloneServerGroup(),
     "createServerGroup": CreateServerGroup(),
@@ -63,6 +66,7 @@ STAGE_TYPES: dict[str, StageType] = {
     "manualJudgment": ManualJudgment(),
     "modifyAwsScalingProcess": ModifyAwsScalingProcess(),
     "pipeline": Pipeline(),
+    "quickPatch": QuickPatch(),
     "rebootInstances": RebootInstances(),
     "registerInstancesWithLoadBalancer": RegisterInstancesWithLoadBalancer(),
     "resizeServerGroup": ResizeServerGroup(),

@@ -51,6 +51,7 @@ CLUSTER = {
 ROLLBACK = {"rollbackServerGroupName": "shop-test-v002", "restoreServerGroupName": "shop-test-v001"}
 
 INSTANCES = {"credentials": ACCOUNT, "region": REGION, "instanceIds": ["i-1"]}
+PATCH = {"serverGroupName": "shop-test-v003", "package": "shop", "version": "1.1"}
 BALANCED = INSTANCES | {"loadBalancerNames": ["shop-web"]}
 BALANCER = {
     "credentials": ACCOUNT,
@@ -64,6 +65,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "bake": {"package": "shop", "regions": [REGION]},
     "checkPreconditions": {"preconditions": [{"type": "stageStatus", "context": {"stageName": "Bake"}}]},
     "cloneServerGroup": {"credentials": ACCOUNT, "stack": "test", "region": REGION},
+    "bulkQuickPatch": INSTANCES | PATCH,
     "createServerGroup": CLUSTER,
     "deleteLoadBalancer": {"credentials": ACCOUNT, "regions": [REGION], "loadBalancerName": "shop-old"},
     "deleteSecurityGroup": {"credentials": ACCOUNT, "regions": [REGION], "securityGroupName": "shop-old"},
@@ -81,6 +83,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "manualJudgment": {},
     "modifyAwsScalingProcess": NAMED | {"action": "suspend", "processes": ["Launch"]},
     "pipeline": {"pipeline": "child"},
+    "quickPatch": {"credentials": ACCOUNT, "clusterName": "shop-test", "region": REGION, "package": "shop"},
     "rebootInstances": INSTANCES,
     "registerInstancesWithLoadBalancer": BALANCED,
     "resizeServerGroup": NAMED | {"capacity": {"min": 1, "desired": 1, "max": 1}},
@@ -238,6 +241,7 @@ EFFECTS = {
         MINIMAL["cloneServerGroup"] | {"source": {"serverGroupName": "shop-test-v003"}},
         "cloneServerGroup",
     ),
+    "bulkQuickPatch": Tried("bulkQuickPatch", INSTANCES | PATCH),
     "createServerGroup": Tried("createServerGroup", CLUSTER, "createServerGroup"),
     "deleteLoadBalancer": Tried(
         "deleteLoadBalancer", MINIMAL["deleteLoadBalancer"], lock=f"{ACCOUNT}:{REGION}:load-balancer/shop-old"
@@ -279,6 +283,7 @@ EFFECTS = {
 
 #: Which server group's first instance they are tried on: register finds one that takes no traffic.
 ABOUT_INSTANCES = {
+    "bulkQuickPatch": "shop-test-v003",
     "deregisterInstancesFromLoadBalancer": "shop-test-v003",
     "rebootInstances": "shop-test-v003",
     "registerInstancesWithLoadBalancer": "shop-test-v002",

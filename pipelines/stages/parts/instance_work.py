@@ -36,6 +36,7 @@ DONE_WORDS = {
     "reboot": "restarted",
     "register": "registered",
     "deregister": "deregistered",
+    "patch": "told to run the package, too",
 }
 
 
@@ -89,10 +90,16 @@ class InstancesStage(BaseStage):
     effect_name: ClassVar[str]
 
     def steps(self, config: Any) -> tuple[StepSpec, ...]:
-        effect = Effect(
+        return (self.effect(), self.wait())
+
+    def effect(self) -> Effect:
+        return Effect(
             self.effect_name, self._intend, _perform, _find, timeout_seconds=pace.CLOUD_CALL, is_rehearsable=True
         )
-        return (effect, self.wait())
+
+    def more(self, step: StepView, config: Any) -> Json:
+        """Further arguments of clusters.operations.instances.intend."""
+        return {}
 
     def wait(self) -> Observe:
         """The step that looks until what was asked can be seen."""
@@ -109,6 +116,7 @@ class InstancesStage(BaseStage):
                 config.instance_ids,
                 load_balancers=config.balancers,
                 execution_id=step.stage.execution_id,
+                **self.more(step, config),
             )
         summary = f"{self.kind} {', '.join(request['instance_ids'])}"
         if config.balancers:

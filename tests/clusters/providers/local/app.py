@@ -101,9 +101,9 @@ with busy:
 """
 
 
-def build(said: str = "hello") -> bytes:
-    """`said` is what it answers to /."""
-    return packed(RUN.replace('"hello"', f'"{said}"'))
+def build(said: str = "hello", health: int = 200) -> bytes:
+    """`said` is what it answers to /, `health` its status for /health."""
+    return packed(RUN.replace('"hello"', f'"{said}"').replace('"health": 200', f'"health": {health}'))
 
 
 def packed(program: str) -> bytes:
