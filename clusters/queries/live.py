@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from clusters.core import naming, selection, values
 from clusters.core.values import InvalidValue
-from clusters.models import Account
+from clusters.models import Account, Application
 from clusters.providers import get_provider
 from clusters.providers.base import CloudProvider
-from clusters.trust.permissions import READ, Actor, require
+from clusters.trust.permissions import READ, Actor, Refused, require
 
 
 def account_named(name: str) -> Account:
@@ -71,8 +71,18 @@ def live_server_group(actor: Actor, account: str, region: str, name: str) -> val
 
 
 def live_blueprint(actor: Actor, account: str, region: str, name: str) -> values.ServerGroupRequest:
-    """What would make the server group's like. Raises NotFound."""
-    return readable(actor, account).server_groups.blueprint(account, region, name)
+    """What would make the server group's like. Raises NotFound.
+
+    Refused also without READ on the application it belongs to: its environment may hold what is for those alone.
+    """
+    provider = readable(actor, account)
+    moniker = naming.parse(name)
+    owner = Application.objects.filter(name=moniker.app).select_related("owner_role").first() if moniker else None
+    if owner is not None:
+        require(actor, READ, owner)
+    elif not actor.is_superuser:
+        raise Refused(f"{actor.username} lacks READ on the application of {name}.")
+    return provider.server_groups.blueprint(account, region, name)
 
 
 def live_image(actor: Actor, account: str, region: str, image_id: str) -> values.Image:

@@ -28,6 +28,14 @@ READING = [
     {**PLACE, "type": "resizeServerGroup", "serverGroupName": "shop-test-v001", "scaleNum": 1, "action": "scale_up"},
     {**PLACE, "type": "shrinkCluster"},
     {**PLACE, "type": "rollbackCluster"},
+    {**CLUSTER, "name": "Do", "type": "cloneServerGroup"},
+    {**PLACE, "type": "findImageFromTags", "packageName": "shop", "tags": {"a": "b"}, "cloudProvider": "memory"},
+    {**PLACE, "type": "upsertImageTags", "imageNames": ["shop-1.0"], "tags": {"a": "b"}},
+    {
+        "name": "Do",
+        "type": "checkPreconditions",
+        "preconditions": [{"type": "clusterSize", "context": {**PLACE, "comparison": ">=", "expected": 0}}],
+    },
     {**PLACE, "type": "bake", "package": "shop"},
     {**PLACE, "type": "bake", "package": "shop", "credentials": "", "cloudProviderType": "memory"},
     {"name": "Do", "type": "deploy", "clusters": [CLUSTER]},
@@ -109,3 +117,14 @@ def test_rights_lost_while_a_call_is_tried_again_stop_it(deployer: World):
     get_user_model().objects.get(username="eve").groups.clear()
     assert "eve lacks WRITE on account main." in deployer.look().message
     assert "shop-test-v001" in deployer.there()
+
+
+def test_a_clone_takes_nothing_of_an_application_that_its_starter_may_not_see(deployer: World):
+    """Or its environment would run, and be read, under another application's name."""
+    Application.objects.create(name="vault")
+    for name in ("vault-main-v000", "unowned-v000"):
+        deployer.group(name)
+        clone = {"type": "cloneServerGroup", "name": "Clone", "credentials": ACCOUNT, "region": REGION, "stack": "test"}
+        message = deployer.run(clone | {"application": "shop", "source": {"serverGroupName": name}}).message
+        assert "eve lacks READ on" in message, message
+    assert "shop-test-v004" not in deployer.there()
