@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from clusters.core.values import Capacity
 from pipelines.core.config import JsonConfig
-from pipelines.core.plan import Child, Json, in_sequence
+from pipelines.core.plan import Child, Json, StageView, in_sequence
 
 HALF_AN_HOUR_MS = 30 * 60 * 1000
 FIVE_MINUTES_MS = 5 * 60 * 1000
@@ -51,6 +51,12 @@ class Strategy(Protocol):
 
     label: str
 
+    def instead(self, deployment: Deployment, options: Any, stage: StageView, image_id: str) -> list[Child]:
+        """Children that do everything, in place of making a server group here; none where the stage does it itself.
+
+        `image_id` is what it would launch, where that is known without asking the cloud.
+        """
+
     def initial(self, wish: Capacity) -> Capacity:
         """With which capacity the new server group begins."""
 
@@ -63,6 +69,9 @@ class Strategy(Protocol):
 
 class BaseStrategy:
     """Leaves everything as it is."""
+
+    def instead(self, deployment: Deployment, options: Any, stage: StageView, image_id: str) -> list[Child]:
+        return []
 
     def initial(self, wish: Capacity) -> Capacity:
         return wish

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q
 from django.http import Http404
 from ninja import Router
 
@@ -16,6 +17,7 @@ from spinnaker_web.gate import shapes
 router = Router(tags=["applications"])
 
 MOST = 50
+STRATEGY = Q(document__contains={"strategy": True})
 
 
 @router.get("/version")
@@ -38,8 +40,19 @@ def application(request: Request, app: str) -> dict[str, Any]:
 
 @router.get("/applications/{app}/pipelineConfigs")
 def pipeline_configs(request: Request, app: str) -> list[Any]:
-    application = find_application(request, app)
-    return [shapes.pipeline_config(one) for one in visible.pipelines(request.actor).filter(application=application)]
+    return _configs(request, app, is_strategy=False)
+
+
+@router.get("/applications/{app}/strategyConfigs")
+def strategy_configs(request: Request, app: str) -> list[Any]:
+    """Pipelines that a deployment may take as its custom strategy; they have a list of their own."""
+    return _configs(request, app, is_strategy=True)
+
+
+def _configs(request: Request, app: str, *, is_strategy: bool) -> list[Any]:
+    known = visible.pipelines(request.actor).filter(application=find_application(request, app))
+    wanted = known.filter(STRATEGY) if is_strategy else known.exclude(STRATEGY)
+    return [shapes.pipeline_config(one) for one in wanted]
 
 
 @router.get("/applications/{app}/pipelineConfigs/{path:name}")

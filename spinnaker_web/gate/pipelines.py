@@ -21,6 +21,7 @@ from spinnaker_web.gate.applications import find_application
 router = Router(tags=["pipelines"])
 
 
+@router.post("/strategies")
 @router.post("/pipelines")
 def save(request: Request) -> HttpResponse:
     """A new pipeline, or a new revision of the one whose `id` the document carries."""
@@ -36,6 +37,7 @@ def save(request: Request) -> HttpResponse:
     return HttpResponse(content_type="application/json")
 
 
+@router.delete("/strategies/{app}/{path:name}")
 @router.delete("/pipelines/{app}/{path:name}")
 def delete(request: Request, app: str, name: str) -> HttpResponse:
     """200 also when nothing has that name, as clients expect."""

@@ -28,7 +28,7 @@ from pipelines.core.plan import (
     Succeeded,
 )
 from pipelines.stages.base import BaseStage, StageConfig, cloud_errors
-from pipelines.stages.parts import health, pace
+from pipelines.stages.parts import health, images, pace
 from pipelines.stages.parts.claiming import CLAIM
 from pipelines.stages.parts.launch import Launch
 from pipelines.stages.parts.target import names_of
@@ -130,7 +130,14 @@ class CreatingStage(BaseStage):
         """The server group of the same cluster and region that the strategy takes for the former one."""
         return str(config.source.name)
 
+    def before(self, config: Any, stage: StageView) -> list[Child]:
+        region = next(iter(config.region_names), "")
+        image = config.image_id or images.supplied_image(stage, region, config.provider_key) or ""
+        return strategies.find(config.strategy).instead(self._deployment(config, stage), config, stage, image)
+
     def steps(self, config: Any) -> tuple[StepSpec, ...]:
+        if strategies.is_done_elsewhere(config.strategy):
+            return ()
         determine = Observe("determineSourceServerGroup", self.determine, pace.DETERMINE, is_timeout_overridable=False)
         return (
             *((CLAIM, determine) if self.knows_its_cluster else (determine, CLAIM)),

@@ -11,7 +11,7 @@ from clusters.core.values import Capacity
 from pipelines.core.plan import Json
 from pipelines.stages.base import StageConfig
 from pipelines.stages.parts.place import ClusterConfig, Moniker
-from pipelines.strategies import rolling_red_black
+from pipelines.strategies import custom, rolling_red_black
 
 #: Fields that only AWS understands; they are passed on as they are.
 _AWS = (
@@ -45,7 +45,7 @@ class Sizes(StageConfig):
         return Capacity(self.min, self.desired, self.max)
 
 
-class Launch(rolling_red_black.Options, ClusterConfig):
+class Launch(rolling_red_black.Options, custom.Options, ClusterConfig):
     """One new server group. Fields that a strategy reads come from its Options."""
 
     needs_region: ClassVar[bool] = False

@@ -61,6 +61,15 @@ def test_an_application_shows_its_traffic_guards(call, bob, release):
     assert call(bob, "GET", "/applications").json()[0] == attributes
 
 
+def test_strategies_have_a_list_of_their_own(call, alice, release):
+    strategy = {"application": "shop", "name": "Dark launch", "strategy": True, "stages": []}
+    assert call(alice, "POST", "/strategies", strategy).status_code == 200
+    assert [one["name"] for one in call(alice, "GET", "/applications/shop/strategyConfigs").json()] == ["Dark launch"]
+    assert [one["name"] for one in call(alice, "GET", "/applications/shop/pipelineConfigs").json()] == ["Release"]
+    assert call(alice, "DELETE", "/strategies/shop/Dark%20launch").status_code == 200
+    assert call(alice, "GET", "/applications/shop/strategyConfigs").json() == []
+
+
 def test_a_session_alone_changes_nothing(alice, release):
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice)
