@@ -27,6 +27,12 @@ from spinnaker_web import demo_package
 
 T = TypeVar("T")
 
+#: Operations that a cloud refuses, with the reason: exceptions in the table of docs/clouds.md.
+REFUSED = {
+    ("aws", "packages.put"): "bakes install from a repository",
+    ("aws", "instances.patch"): "bake and deploy instead",
+}
+
 ACCOUNT = "acme"
 REGION = "local"
 HEALTH_CHECK = HealthCheck(path="/health", interval=0.2, timeout=0.5)

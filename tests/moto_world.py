@@ -225,7 +225,7 @@ class World:
             if target_group := backend.elbv2_backend.target_groups.get(arn):
                 target_group.register([{"Id": instance}])
         for name in group.load_balancer_names:
-            backend.elb_backend.register_instances(name, [instance], from_autoscaling=True)
+            backend.elb_backend.register_instances(name, [instance])
 
     def _end(self, backend: AutoScalingBackend, group: FakeAutoScalingGroup, instances: list[str]) -> None:
         for arn in group.target_group_arns:
@@ -233,6 +233,8 @@ class World:
             for instance in instances:
                 if target_group and instance in target_group.targets:
                     target_group.deregister([{"Id": instance}])
+        for name in group.load_balancer_names:
+            backend.elb_backend.deregister_instances(name, instances)
         backend.ec2_backend.terminate_instances(instances)
         group.instance_states = [one for one in group.instance_states if one.instance.id not in instances]
 

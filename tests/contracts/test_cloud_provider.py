@@ -26,7 +26,7 @@ from clusters.core.values import (
 from clusters.providers.base import TOKEN_TAG, Conflict, InvalidRequest, NameTaken, NotFound
 from clusters.providers.memory import MemoryCloud
 from spinnaker_web import demo_package
-from tests.clouds import ACCOUNT, REGION, Stage
+from tests.clouds import ACCOUNT, REFUSED, REGION, Stage
 from tests.moto_world import REGIONS, Moto
 
 
@@ -42,13 +42,21 @@ class OnAws(Stage):
 
 
 LOCAL = pytest.param("local", marks=pytest.mark.xdist_group("agent"))
-#: What only some clouds promise.
-keeps_packages = pytest.mark.parametrize("stage", ["memory", LOCAL], indirect=True)
-patches = pytest.mark.parametrize("stage", ["memory", LOCAL], indirect=True)
-one_address = pytest.mark.parametrize("stage", ["memory", LOCAL], indirect=True)
+CLOUDS = {"memory": "memory", "local": LOCAL, "aws": "aws"}
 
 
-@pytest.fixture(params=["memory", LOCAL, "aws"])
+def where_not_refused(operation: str) -> pytest.MarkDecorator:
+    clouds = [param for cloud, param in CLOUDS.items() if (cloud, operation) not in REFUSED]
+    return pytest.mark.parametrize("stage", clouds, indirect=True)
+
+
+keeps_packages = where_not_refused("packages.put")
+patches = where_not_refused("instances.patch")
+#: Where each load balancer has an address of its own, ports are free.
+one_address = pytest.mark.parametrize("stage", [CLOUDS["memory"], LOCAL], indirect=True)
+
+
+@pytest.fixture(params=CLOUDS.values())
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     if request.param == "memory":
         stage = Stage(MemoryCloud(regions=(REGION,)), pause_seconds=0)
