@@ -14,7 +14,7 @@ import pytest
 LOOKS = ("tests/journeys/test_cluster_look.py", "tests/journeys/test_look.py")
 #: What docs/pictures/README.md speaks of, in its order.
 KEPT = (
-    "login", "applications", "clusters", "drawer", "destroy", "load-balancers", "firewalls", "images", "settings",
+    "login", "applications", "clusters", "drawer", "deploy", "destroy", "load-balancers", "firewalls", "images", "settings",
     "pipelines", "asking", "failed", "judge", "start", "edit",
 )  # fmt: skip
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"

@@ -32,6 +32,8 @@ PAGES = {
     "instance": f"/apps/shop/clusters/{GROUP}/instances/{{instance}}",
     "resize": f"/apps/shop/clusters/{GROUP}/resize",
     "destroy": "/apps/shop/clusters/test/local/shop-test-web-v113/destroy",
+    "rollback": "/apps/shop/clusters/prod/eu-west-1/shop-prod-web-v018/rollback",
+    "deploy": f"/apps/shop/deploy?like={GROUP}",
     "load-balancers": "/apps/shop/load-balancers",
     "load-balancer": "/apps/shop/load-balancers/prod/eu-west-1/shop-prod-web",
     "load-balancer-new": "/apps/shop/load-balancers/new",
