@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,15 @@ def require_execute_on_owner(actor: Actor, name: str) -> None:
     """As below, for the application to which the name of a load balancer or security group belongs."""
     moniker = naming.parse(name)
     require_execute(actor, moniker.app if moniker else "")
+
+
+def require_execute_on_lenders(actor: Actor, application: str, names: Iterable[str]) -> None:
+    """For load balancers that are to send their traffic to a server group of `application`: those of another one take
+    EXECUTE there, too, as changing them would. One that belongs to no known application is everybody's.
+    """
+    owners = {moniker.app for name in names if (moniker := naming.parse(name))} - {application}
+    for row in Application.objects.select_related("owner_role").filter(name__in=owners).order_by("name"):
+        require(actor, EXECUTE, row)
 
 
 def require_execute(actor: Actor, application: str) -> None:

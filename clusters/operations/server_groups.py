@@ -19,7 +19,13 @@ from clusters import inventory, queries
 from clusters.core import naming, values
 from clusters.core.values import Capacity, InvalidValue
 from clusters.operations import names, traffic_guards
-from clusters.operations.places import Place, require_execute, still_writable, writable
+from clusters.operations.places import (
+    Place,
+    require_execute,
+    require_execute_on_lenders,
+    still_writable,
+    writable,
+)
 from clusters.providers.base import TOKEN_TAG, Conflict, NotFound
 from clusters.providers.rehearsal import is_rehearsing
 from clusters.trust import audit
@@ -62,6 +68,7 @@ def intend_create(
     require_execute(actor, application)
     moniker = naming.checked(application, stack, detail)
     request = _request({**launch, "region": region, "name": moniker.cluster})
+    require_execute_on_lenders(actor, application, request.load_balancers)
     _check_parts(place, request)
     name = names.reserve(place, moniker, token)
     tags = request.tags | {ACTOR_TAG: actor.username}

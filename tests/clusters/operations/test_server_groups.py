@@ -10,11 +10,19 @@ from django.utils import timezone
 from clusters import inventory
 from clusters.core import values
 from clusters.core.values import Capacity, InvalidValue
-from clusters.models import Account, AccountPermission, Application, AuditEntry, NameReservation, ServerGroup
+from clusters.models import (
+    Account,
+    AccountPermission,
+    Application,
+    ApplicationPermission,
+    AuditEntry,
+    NameReservation,
+    ServerGroup,
+)
 from clusters.operations import rehearsing, server_groups
 from clusters.providers.base import Conflict, NotFound, Unavailable
 from clusters.providers.memory import MemoryCloud
-from clusters.trust.permissions import Actor, Refused
+from clusters.trust.permissions import Actor, Authorization, Refused
 
 pytestmark = pytest.mark.django_db
 ACCOUNT, REGION = "main", "local"
@@ -150,6 +158,23 @@ def test_deploying_needs_the_account_and_the_application(
     shop.delete()
     with pytest.raises(Refused, match="alice lacks EXECUTE on application shop"):
         intend(alice, image, "t-2")
+
+
+def test_traffic_of_another_application_is_taken_only_with_rights_there(
+    cloud: MemoryCloud, alice: Actor, image: values.Image
+) -> None:
+    """A load balancer sends what its users type; whoever stands behind it reads that."""
+    for name in ("bank-web", "nobodys-web", "shop-web"):
+        cloud.load_balancers.upsert(ACCOUNT, values.LoadBalancerRequest(REGION, name, values.Listener(0)))
+    bank = Application.objects.create(name="bank")
+    with pytest.raises(Refused, match="alice lacks EXECUTE on application bank"):
+        intend(alice, image, load_balancers=["shop-web", "bank-web"])
+    assert not NameReservation.objects.exists()
+    assert intend(alice, image, load_balancers=["shop-web", "nobodys-web"])
+    ApplicationPermission.objects.create(
+        application=bank, role=Group.objects.get(name="owners"), authorization=Authorization.EXECUTE
+    )
+    assert intend(alice, image, "t-2", load_balancers=["bank-web"])
 
 
 @pytest.fixture
