@@ -37,6 +37,7 @@ from pipelines.stages.scale_down_cluster import ScaleDownCluster
 from pipelines.stages.script import Script
 from pipelines.stages.shrink_cluster import ShrinkCluster
 from pipelines.stages.terminate_instances import TerminateInstances
+from pipelines.stages.update_application import UpdateApplication
 from pipelines.stages.upsert_image_tags import UpsertImageTags
 from pipelines.stages.upsert_load_balancer import UpsertLoadBalancer
 from pipelines.stages.upsert_security_group import UpsertSecurityGroup
@@ -76,6 +77,7 @@ STAGE_TYPES: dict[str, StageType] = {
     "script": Script(),
     "shrinkCluster": ShrinkCluster(),
     "terminateInstances": TerminateInstances(),
+    "updateApplication": UpdateApplication(),
     "upsertImageTags": UpsertImageTags(),
     "upsertLoadBalancer": UpsertLoadBalancer(),
     "upsertSecurityGroup": UpsertSecurityGroup(),

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from pipelines.models import Execution, Judgment, Pipeline
+from pipelines.models.ids import from_ulid
 from spinnaker_web.access import tokens
 from tests.pipelines.views.conftest import DOCUMENT, begin, moved
 
@@ -59,6 +60,20 @@ def test_an_application_shows_its_traffic_guards(call, bob, release):
     guard = {"account": "prod", "location": "*", "stack": "web", "detail": "", "enabled": False}
     assert attributes["trafficGuards"] == [guard]
     assert call(bob, "GET", "/applications").json()[0] == attributes
+
+
+def test_traffic_guards_are_written_by_a_task(call, alice, bob, release):
+    guard = {"account": "prod", "location": "*", "stack": "web", "detail": "*", "enabled": True}
+    job = {"type": "updateApplication", "application": {"name": "shop", "trafficGuards": [guard]}, "user": "alice"}
+    body = {"application": "shop", "description": "Update Application: shop", "job": [job]}
+    wrong = {"type": "updateApplication", "application": {"name": "shop", "trafficGuards": [{"account": "prod"}]}}
+    refused = call(alice, "POST", "/tasks", body | {"job": [wrong]})
+    assert refused.status_code == 400
+    assert "trafficGuards[0].location" in refused.json()["message"]
+    assert call(bob, "POST", "/tasks", body).status_code == 403
+    moved(Execution.objects.get(pk=from_ulid(call(alice, "POST", "/tasks", body).json()["ref"].split("/")[2])))
+    attributes = call(alice, "GET", "/applications/shop").json()["attributes"]
+    assert attributes["trafficGuards"] == [guard]
 
 
 def test_strategies_have_a_list_of_their_own(call, alice, release):
