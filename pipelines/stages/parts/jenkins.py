@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from clusters.operations.places import require_execute
 from clusters.trust import audit, secrets
@@ -251,7 +252,7 @@ def _ours(runs: list[Run], request: Json, step: StepView, username: str) -> Run 
     if request["isMarked"]:
         return next((run for run in newer if run.parameters.get(MARKER) == step.token), None)
     alike = [run for run in newer if _is_alike(run, request["parameters"], username)]
-    taken = _taken(request["master"], [run.id for run in alike], step.stage.stage_id)
+    taken = _taken(request["master"], [run.id for run in alike], step)
     return next((run for run in alike if run.id not in taken), None)
 
 
@@ -263,12 +264,14 @@ def _is_alike(run: Run, parameters: Mapping[str, str], username: str) -> bool:
     return all(run.parameters.get(name, value) == value for name, value in told.items())
 
 
-def _taken(master: str, items: list[int], but: str) -> set[int]:
-    """Items that other stages have as theirs."""
+def _taken(master: str, items: list[int], step: StepView) -> set[int]:
+    """Items that other stages have as theirs: only executions that were still open when this step began can."""
     if not items:
         return set()
-    stages = Stage.objects.filter(context__master=master, context__queuedBuild__in=[str(item) for item in items])
-    return {int(item) for item in stages.exclude(pk=but).values_list("context__queuedBuild", flat=True)}
+    beside = Q(execution__ended_at=None) | Q(execution__ended_at__gte=step.started_at)
+    stages = Stage.objects.filter(beside, context__master=master, context__queuedBuild__in=list(map(str, items)))
+    others = stages.exclude(pk=step.stage.stage_id)
+    return {int(item) for item in others.values_list("context__queuedBuild", flat=True)}
 
 
 # Wait and follow.
