@@ -191,6 +191,15 @@ def _resize(application: str, image: str) -> list[Json]:
     return [up, about | {"type": "disableServerGroup"}, down]
 
 
+def _patch(application: str, image: str) -> list[Json]:
+    """Two instances, one after the other, then both at once, with the version that is newer than their image."""
+    size = {"min": 2, "desired": 2, "max": 2}
+    about = {"credentials": ACCOUNT, "regions": [REGION], "serverGroupName": f"{application}-prod-v000"}
+    cluster = {"credentials": ACCOUNT, "region": REGION, "clusterName": f"{application}-prod"}
+    patch = cluster | {"type": "quickPatch", "package": world.APPLICATION, "patchVersion": world.VERSIONS[1]}
+    return [about | {"type": "resizeServerGroup", "capacity": size}, patch | {"rollingPatch": True}, patch]
+
+
 def _roll_back(application: str, image: str) -> list[Json]:
     cluster = {"credentials": ACCOUNT, "regions": [REGION], "cluster": f"{application}-prod"}
     return [cluster | {"type": "disableCluster"}, cluster | {"type": "rollbackCluster"}]
@@ -205,4 +214,5 @@ SHAPES: dict[str, tuple[int, Callable[[str, str], list[Json]] | None]] = {
     "rollingredblack": (1, _deploy(strategy="rollingredblack", targetPercentages=[50])),
     "resize": (1, _resize),
     "rollback": (2, _roll_back),
+    "patch": (1, _patch),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -107,7 +108,8 @@ def _settled(ground: Ground, application: str) -> list[Any]:
 def _cloud(ground: Ground, application: str) -> Iterable[tuple[Any, ...]]:
     for group in sorted(ground.groups(application), key=lambda group: group.name):
         processes = sorted(group.suspended_processes)
-        yield group.name, group.image_id, group.capacity, group.is_disabled, processes, group.load_balancers
+        place = group.name, group.image_id, group.capacity, group.is_disabled, processes, group.load_balancers
+        yield *place, sorted(group.patches.items())
 
 
 def _steps(execution: Execution) -> Any:
@@ -124,5 +126,12 @@ def _audit(application: str) -> Any:
 
 
 def _unnamed(application: str, rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """The same rows, whichever application they are of."""
-    return [tuple(part.replace(application, "app") if isinstance(part, str) else part for part in row) for row in rows]
+    """The same rows, whichever application they are of and whatever its instances are called."""
+
+    def told(part: Any) -> Any:
+        return _INSTANCE.sub("i-", part.replace(application, "app")) if isinstance(part, str) else part
+
+    return [tuple(map(told, row)) for row in rows]
+
+
+_INSTANCE = re.compile(r"\bi-[0-9a-f]{16}\b")
