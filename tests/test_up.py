@@ -43,6 +43,7 @@ def test_it_starts_survives_a_crash_stops_and_starts_again_with_its_data(install
     told = installed.up()
     assert "password" not in told, "it is told once"
     assert users(installed.facts()["database_url"]) == [("admin", True)]
+    a_script_runs_isolated(installed)
     a_kill_leaves_nothing_behind(installed)
 
 
@@ -94,6 +95,38 @@ def it_stops_within_ten_seconds(installed: Installation) -> None:
     is_gone = eventually(lambda: not installed.leftovers(), within_seconds=began + 10 - time.monotonic())
     assert is_gone, [command_line(pid) for pid in installed.leftovers()]
     assert not (installed.data / "up.json").exists()
+
+
+#: Starts an execution of one script, as the administrator.
+START = """
+from django.contrib.auth import get_user_model
+from clusters.models import Application
+from clusters.trust.permissions import actor_of
+from pipelines.operations import run_task
+command = "echo begun; id -u; cat {secret} && echo reached; setsid sleep 100 & sleep 100"
+actor = actor_of(get_user_model().objects.get(username="admin"))
+stage = {{"refId": "1", "type": "script", "name": "Count", "command": command}}
+run_task(actor, Application.objects.create(name="scripted"), "Try", [stage])
+"""
+
+
+def a_script_runs_isolated(installed: Installation) -> None:
+    """And is still under way when `up` is killed."""
+    code = START.format(secret=installed.data / "secret_key")
+    command = installed.run("manage.py", "shell", "--no-imports", "--command", code)
+    told, _ = command.communicate(timeout=30)
+    assert command.returncode == 0, told
+    assert eventually(lambda: "denied" in log_of_work(installed) or "No such file" in log_of_work(installed), 15), (
+        log_of_work(installed),
+        installed.logs(),
+    )
+    assert "reached" not in log_of_work(installed)
+    assert len([pid for pid in installed.leftovers() if "sleep 100" in command_line(pid)]) == 2
+
+
+def log_of_work(installed: Installation) -> str:
+    with psycopg.connect(installed.facts()["database_url"]) as connection:
+        return "".join(log for (log,) in connection.execute("SELECT log FROM pipelines_work").fetchall())
 
 
 def a_kill_leaves_nothing_behind(installed: Installation) -> None:
