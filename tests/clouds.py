@@ -30,7 +30,6 @@ T = TypeVar("T")
 #: Operations that a cloud refuses, with the reason: exceptions in the table of docs/clouds.md.
 REFUSED = {
     ("aws", "packages.put"): "bakes install from a repository",
-    ("aws", "instances.patch"): "bake and deploy instead",
 }
 
 ACCOUNT = "acme"

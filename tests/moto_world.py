@@ -36,6 +36,7 @@ from moto.ec2.responses.general import Base64EncodedString, General
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
 from moto.iam.models import get_account_id_from
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.ssm.models import SimpleSystemManagerBackend
 from werkzeug.serving import make_server
 
 from clusters.providers.aws import baking
@@ -52,6 +53,7 @@ PLAYED = {
     " to delete a security group in use",
     "Elastic Load Balancing": "targets are initial before they are healthy, draining before they are gone; instances are"
     " registered by Auto Scaling only while AddToLoadBalancer is not suspended; a restarted instance fails its checks",
+    "SSM": "runs a command in more than a moment, and fails it when the package is not in the repository",
     "STS": "refuses to assume a role without an ExternalId",
 }
 
@@ -62,7 +64,7 @@ ROLE = "arn:aws:iam::222222222222:role/spinnaker"
 REGIONS = ("eu-west-1", "us-east-1")
 
 #: Ticks that things take.
-INITIAL, DRAINING, DELETING, BUILDING, IMAGING, RESTARTING = 2, 3, 8, 2, 2, 6
+INITIAL, DRAINING, DELETING, BUILDING, IMAGING, RESTARTING, RUNNING = 2, 3, 8, 2, 2, 6, 3
 
 
 @dataclass
@@ -106,11 +108,12 @@ class World:
         self.deleting: dict[tuple[str, str], int] = {}
         self.building: dict[str, int] = {}
         self.imaging: dict[str, int] = {}
+        self.running: dict[str, int] = {}
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def reset(self) -> None:
         with self.lock:
-            for name in ("autoscaling", "ec2", "elb", "elbv2", "sts", "iam"):
+            for name in ("autoscaling", "ec2", "elb", "elbv2", "sts", "iam", "ssm"):
                 moto.backends.get_backend(name).reset()
             self.__dict__.update(World().__dict__ | {"lock": self.lock, "_moto": self._moto})
 
@@ -182,7 +185,7 @@ class World:
     # time -----------------------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
-        for countdown in (self.initial, self.draining, self.deleting, self.building, self.imaging):
+        for countdown in (self.initial, self.draining, self.deleting, self.building, self.imaging, self.running):
             for key in list(countdown):
                 countdown[key] -= 1
         self.draining = {key: left for key, left in self.draining.items() if left > 0}
@@ -191,6 +194,15 @@ class World:
                 for group in list(backend.autoscaling_groups.values()):
                     self._move(backend, group)
         self._build()
+        for regions in moto.backends.get_backend("ssm").values():
+            for backend in regions.values():
+                for command in backend._commands:
+                    if self.running.get(command.command_id, 1) <= 0:
+                        command.status = "Success" if self._package_of(command) in self.packages else "Failed"
+
+    def _package_of(self, command: Any) -> tuple[str, str]:
+        script = "\n".join(command.parameters["commands"])
+        return re.findall(r"export PACKAGE=(\S+) VERSION=(\S+)", script)[0]
 
     def _move(self, backend: AutoScalingBackend, group: FakeAutoScalingGroup) -> None:
         suspended = set(group._suspended_processes)
@@ -368,7 +380,7 @@ def _play_load_balancing(world: World, patch: pytest.MonkeyPatch) -> None:
 
 def _play_ec2(world: World, patch: pytest.MonkeyPatch) -> None:
     plain_image, plain_firewall = EC2Backend.create_image, EC2Backend.delete_security_group
-    plain_reboot = EC2Backend.reboot_instances
+    plain_reboot, plain_send = EC2Backend.reboot_instances, SimpleSystemManagerBackend.send_command
 
     def create_image(backend: EC2Backend, *arguments: Any, tag_specifications: list[dict[str, Any]]) -> Any:
         of_image = [one for one in tag_specifications if one["ResourceType"] == "image"]  # moto knows no others
@@ -387,6 +399,14 @@ def _play_ec2(world: World, patch: pytest.MonkeyPatch) -> None:
                 world.initial[key] = RESTARTING
         return plain_reboot(backend, instance_ids)
 
+    def send(backend: SimpleSystemManagerBackend, *arguments: Any, **more: Any) -> Any:
+        command = plain_send(backend, *arguments, **more)
+        command.status, world.running[command.command_id] = "InProgress", RUNNING
+        for key in list(world.initial):
+            if key[1] in command.instance_ids:
+                world.initial[key] = RESTARTING
+        return command
+
     def console(response: General) -> ActionResult:
         instance = response.ec2_backend.get_instance(response._get_param("InstanceId"))
         text = Base64EncodedString.from_raw_string(world.consoles.get(instance.id, ""))
@@ -395,6 +415,7 @@ def _play_ec2(world: World, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(EC2Backend, "create_image", create_image)
     patch.setattr(EC2Backend, "delete_security_group", delete_firewall)
     patch.setattr(EC2Backend, "reboot_instances", reboot)
+    patch.setattr(SimpleSystemManagerBackend, "send_command", send)
     patch.setattr(General, "get_console_output", console)
 
 

@@ -51,7 +51,6 @@ def where_not_refused(operation: str) -> pytest.MarkDecorator:
 
 
 keeps_packages = where_not_refused("packages.put")
-patches = where_not_refused("instances.patch")
 #: Where each load balancer has an address of its own, ports are free.
 one_address = pytest.mark.parametrize("stage", [CLOUDS["memory"], LOCAL], indirect=True)
 
@@ -321,11 +320,10 @@ def test_the_log_of_an_unknown_instance_is_not_found(stage: Stage) -> None:
         stage.cloud.instances.log(ACCOUNT, stage.region, "i-0000000000000000")
 
 
-@patches
 def test_a_patch_is_laid_over_one_instance_which_then_serves_again(stage: Stage, request_: ServerGroupRequest) -> None:
     stage.balancer("hello-lb")
     group = stage.create(replace(request_, capacity=Capacity(0, 2, 3), load_balancers=("hello-lb",)))
-    stage.cloud.packages.put("hello", "2.0.0", io.BytesIO(demo_package.build("2.0.0")))
+    stage.upload("hello", "2.0.0")
     one, other = (instance.id for instance in group.instances)
     for _ in range(2):
         stage.cloud.instances.patch(ACCOUNT, stage.region, one, "hello", "2.0.0", "patch-1")
@@ -336,7 +334,7 @@ def test_a_patch_is_laid_over_one_instance_which_then_serves_again(stage: Stage,
     stage.stays(group.name, lambda group: group.count(Health.UP) == 2)
 
 
-@patches
+@keeps_packages
 def test_what_a_patch_names_must_exist(stage: Stage, group: ServerGroup) -> None:
     with pytest.raises(NotFound):
         stage.cloud.instances.patch(ACCOUNT, stage.region, "i-0000000000000000", "hello", "1.0.0", "patch-1")

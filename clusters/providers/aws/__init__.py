@@ -10,6 +10,7 @@ places.py           regions' networks: subnets by purpose, security groups by id
 reading.py          server groups as values, with one describe per kind of thing
 health.py           what Auto Scaling, EC2 and load balancers say about an instance
 instances.py        one instance: terminate, its console
+patching.py         a package laid over an instance by SSM
 load_balancers.py   a load balancer with one listener and one target group; classic ones are reported
 security_groups.py  rules by address, IPv6 and group
 images.py           images, whose facts are in tags (image_tags.py)

@@ -56,6 +56,8 @@ class Config(_Strict):
     load_balancer_scheme: str = Field(default="internal", pattern="^(internal|internet-facing)$")
     #: Purpose of the subnets that load balancers go to; "" are the default ones.
     load_balancer_subnet_type: str = ""
+    #: Lines of a root shell that make an instance run "$PACKAGE" after it was installed anew.
+    restart: str = 'systemctl restart "$PACKAGE"'
     bake: BakeConfig = BakeConfig()
 
     @model_validator(mode="after")

@@ -37,10 +37,11 @@ RENEW_BEFORE = timedelta(minutes=5)
 _PAGING = {
     "ec2": ("NextToken", "NextToken", "MaxResults"),
     "autoscaling": ("NextToken", "NextToken", "MaxRecords"),
+    "ssm": ("NextToken", "NextToken", "MaxResults"),
     "elb": ("Marker", "NextMarker", "PageSize"),
     "elbv2": ("Marker", "NextMarker", "PageSize"),
 }
-_PAGE_SIZES = {"autoscaling": 100, "elb": 400, "elbv2": 400, "ec2": 1000}
+_PAGE_SIZES = {"autoscaling": 100, "elb": 400, "elbv2": 400, "ec2": 1000, "ssm": 50}
 _SMALLER_PAGES = {"describe_launch_templates": 200, "describe_launch_template_versions": 200}
 
 
@@ -50,6 +51,8 @@ class Aws:
     def __init__(self, clients: Clients, account: str, region: str, settings: accounts.Account, seconds: float) -> None:
         self.account, self.region, self.config = account, region, settings.config
         self._clients = clients
+        #: How commands of SSM ended, which does not change any more.
+        self.ended_commands = clients.ended_commands
         self._ends_at = time.monotonic() + seconds
 
     @property
@@ -125,6 +128,7 @@ class Clients:
         self._sessions: dict[Any, _Session] = {}
         self._clients: dict[Any, Any] = {}
         self._checked: dict[str, float] = {}
+        self.ended_commands: dict[tuple[str, str, str], str] = {}
 
     def settings(self, account: str) -> accounts.Account:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from clusters.providers.aws import launch, server_groups
+from clusters.providers.aws import launch, patching, server_groups
 from clusters.providers.aws.client import Aws, Clients, Json
 from clusters.providers.base import InvalidRequest, NotFound
 
@@ -34,8 +34,9 @@ class Instances:
         aws.do("ec2", "reboot_instances", InstanceIds=[instance_id])
 
     def patch(self, account: str, region: str, instance_id: str, package: str, version: str, token: str) -> None:
-        find(self._clients.at(account, region), instance_id)
-        raise InvalidRequest("instances at AWS are not patched in place: bake an image and deploy it", field="package")
+        aws = self._clients.at(account, region)
+        find(aws, instance_id)
+        patching.start(aws, instance_id, package, version, token)
 
     def register(self, account: str, region: str, load_balancer: str, instance_ids: tuple[str, ...]) -> None:
         aws = self._clients.at(account, region)

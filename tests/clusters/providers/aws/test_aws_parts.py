@@ -7,14 +7,16 @@ import pytest
 from clusters.core.values import (
     BakeRequest,
     BakeState,
+    Capacity,
     Health,
     HealthCheck,
     Listener,
     LoadBalancerRequest,
     Rule,
+    ServerGroupRequest,
 )
 from clusters.providers.aws import health
-from clusters.providers.base import InvalidRequest
+from clusters.providers.base import InvalidRequest, Throttled
 from tests.clouds import ACCOUNT, wait_until
 from tests.moto_world import REGIONS, Moto
 
@@ -106,6 +108,26 @@ def test_a_base_that_nobody_named_is_refused(aws: Moto) -> None:
     with pytest.raises(InvalidRequest) as error:
         aws.cloud.images.start_bake(ACCOUNT, BakeRequest(REGION, "hello", "1.0", base="windows"), "one")
     assert error.value.field == "baseOs"
+
+
+def test_a_patch_that_was_cut_short_is_sent_once(aws: Moto) -> None:
+    request = ServerGroupRequest(REGION, "hello-v000", aws.base_image(REGION), Capacity(1, 1, 1))
+    aws.cloud.server_groups.create(ACCOUNT, request, "one")
+    [instance] = wait_until(lambda: aws.cloud.server_groups.get(ACCOUNT, REGION, "hello-v000").instances)
+    patch = ACCOUNT, REGION, instance.id, "hello", "2.0", "token"
+    aws.world.packages.add(("hello", "2.0"))
+    aws.world.fails(throttled=1.0, only=("CreateTags",))
+    with pytest.raises(Throttled):
+        aws.cloud.instances.patch(*patch)
+    aws.world.fails()
+    aws.cloud.instances.patch(*patch)
+    [command] = aws.client("ssm").list_commands()["Commands"]
+    assert 'systemctl restart "$PACKAGE"' in command["Parameters"]["commands"]
+    get = lambda: aws.cloud.server_groups.get(ACCOUNT, REGION, "hello-v000")  # noqa: E731
+    assert wait_until(lambda: get().patches) == {"hello 2.0": 1}
+    aws.cloud.instances.patch(*patch[:4], "9.9", "another")
+    for _ in range(5):
+        assert get().patches == {}
 
 
 def test_images_of_others_tell_their_package_by_netflixs_tag(aws: Moto) -> None:
