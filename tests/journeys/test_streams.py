@@ -5,6 +5,7 @@ import time
 
 import httpx
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from clusters.trust.permissions import actor_of
@@ -16,22 +17,29 @@ pytestmark = pytest.mark.slow
 STREAMS = 40
 
 
-def test_forty_streams_hold_no_connection_and_all_are_told(site, alice, shop):
+def session_of(person: User) -> dict[str, str]:
     browser = Client()
-    browser.force_login(alice)
-    cookies = {"sessionid": browser.cookies["sessionid"].value}
+    browser.force_login(person)
+    return {"sessionid": browser.cookies["sessionid"].value}
+
+
+def test_forty_streams_hold_no_connection_and_all_are_told(site, alice, shop):
+    colleague = User.objects.create_user("colleague")
+    colleague.groups.set(alice.groups.all())
+    cookies, others = (session_of(person) for person in (alice, colleague))  # one person may have but half of them
     told: list[float] = []
     opened: list[int] = []
 
-    def listen() -> None:
-        with httpx.stream("GET", f"{site.url}/live?topics=app:shop", cookies=cookies, timeout=30) as answer:
+    def listen(session: dict[str, str]) -> None:
+        with httpx.stream("GET", f"{site.url}/live?topics=app:shop", cookies=session, timeout=30) as answer:
             opened.append(answer.status_code)
             lines = (line for line in answer.iter_lines() if line.startswith("data: {"))
             next(lines)  # where things stand
             next(lines)
             told.append(time.monotonic())
 
-    threads = [threading.Thread(target=listen, daemon=True) for _ in range(STREAMS)]
+    sessions = [cookies, others] * (STREAMS // 2)
+    threads = [threading.Thread(target=listen, args=[session], daemon=True) for session in sessions]
     for thread in threads:
         thread.start()
     assert eventually(lambda: opened == [200] * STREAMS, 20)
