@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef, Q, QuerySet, TextField
+from django.db.models import BooleanField, ExpressionWrapper, F, OuterRef, Q, QuerySet, TextField
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
@@ -201,14 +201,18 @@ def top_ref(ref: str) -> str:
 
 
 def by_pipeline(application: Application, filters: Filters, now: datetime) -> list[PipelineRuns]:
-    """Each pipeline with its open executions and newest results; four queries."""
+    """Each pipeline with its open executions and newest results, those that are strategies last; four queries."""
     mine = filters.apply(Execution.objects.filter(application=application.name), now)
     done = mine.exclude(status__in=OPEN)
     newest = done.filter(pipeline=OuterRef("pk")).order_by("-number").values("id")[:SPARK]
     pipelines = Pipeline.objects.filter(application=application).defer("source", "document", "problems")
     if filters.pipeline:
         pipelines = pipelines.filter(pk=filters.pipeline)
-    kept = list(pipelines.annotate(newest=ArraySubquery(newest), triggers=F("document__triggers")))
+    is_strategy = ExpressionWrapper(Q(document__contains={"strategy": True}), BooleanField())
+    pipelines = pipelines.annotate(
+        newest=ArraySubquery(newest), triggers=F("document__triggers"), is_strategy=is_strategy
+    )
+    kept = list(pipelines.order_by("is_strategy", "position", "name"))
     wanted = Q(id__in=[id for pipeline in kept for id in pipeline.newest])
     wanted |= Q(id__in=mine.filter(status__in=OPEN).order_by("-id").values("id")[:MOST_OPEN])
     if not filters.pipeline:

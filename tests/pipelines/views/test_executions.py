@@ -49,6 +49,14 @@ def test_a_runner_may_start_but_not_edit(as_user, rita, release):
     assert reverse("pipelines:edit", args=["shop", release.pk]) not in html
 
 
+def test_strategies_come_last_are_marked_and_not_started_by_hand(as_user, alice, shop, release):
+    strategy = save(alice, shop, name="A strategy", id="dark", strategy=True)
+    html = page(as_user(alice), LIST)
+    assert html.index(">Release<") < html.index(">A strategy<") < html.index(">Strategy<")
+    assert reverse("pipelines:edit", args=["shop", strategy.pk]) in html
+    assert reverse("pipelines:start", args=["shop", strategy.pk]) not in html
+
+
 def test_by_time_names_the_pipeline_and_pages_by_key(as_user, alice, release, monkeypatch):
     monkeypatch.setattr("pipelines.queries.runs.page.__defaults__", ("", 2))
     first, second, third = (begin(alice, release) for _ in range(3))
