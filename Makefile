@@ -16,7 +16,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 PRODUCTION := SPINNAKER_HOSTS=cd.example.com SPINNAKER_HTTPS=1 SPINNAKER_AGENT_TOKEN=token \
 	SPINNAKER_SECRET_KEY=zq3b7VXk9dLw2mRt8pYc4hNf6sJg1aTe5uQo0iKxBnMvEyWlDr
 
-.PHONY: help run demo test faults lint bench lock
+.PHONY: help run demo test long faults lint bench lock
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
@@ -28,10 +28,13 @@ demo: .venv/installed ## watch a guided tour against what `make run` runs
 	@exec $(BIN)/python manage.py demo
 
 test: .venv/installed-dev $(if $(TESTS),,lint) ## check and test everything (TESTS=tests/contracts narrows)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST) $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(if $(TESTS),,-m "not long") $(PYTEST) $(TESTS)
+
+long: .venv/installed-dev ## the tests that take too long for every day
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long $(PYTEST)
 
 faults: .venv/installed-dev ## kill a worker at every commit and provider call, not only at some
-	SPINNAKER_FAULTS=points $(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST) tests/faults/test_sweep.py tests/faults/test_shapes.py
+	SPINNAKER_FAULTS=points $(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST) tests/faults/test_sweep.py
 
 lint: .venv/installed-dev ## the checks that run no test
 	$(BIN)/ruff check .

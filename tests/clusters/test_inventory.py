@@ -47,7 +47,7 @@ def test_a_report_becomes_rows(running: MemoryCloud) -> None:
     balancer = LoadBalancer.objects.get()
     assert (balancer.port, len(balancer.members), balancer.application) == (8080, 2, "shop")
     assert SecurityGroup.objects.get().rules == [
-        {"cidr": "10.0.0.0/8", "from_port": 80, "to_port": 80, "protocol": "tcp"}
+        {"cidr": "10.0.0.0/8", "from_port": 80, "to_port": 80, "protocol": "tcp", "group": ""}
     ]
     assert Image.objects.get().name == "shop-1.0"
     assert Freshness.objects.get().error == ""

@@ -112,4 +112,4 @@ def test_the_process_lives_without_any_server_and_leaves_when_told() -> None:
     time.sleep(0.3)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    assert process.wait(2) == 0
+    assert process.wait(10) == 0

@@ -7,5 +7,6 @@ case.py        one run of a pipeline with one fault in it, followed from outside
 ledger.py      what must hold afterwards, and what must be as without a fault
 mutants/       patches to the source under which these tests must fail
 
-SPINNAKER_FAULTS=points (`make faults`) tries every point, SPINNAKER_FAULTS=all also what takes too long for every day.
+SPINNAKER_FAULTS=points (`make faults`) tries every point of the demo pipeline, SPINNAKER_FAULTS=all also what takes
+too long for every day.
 """

@@ -205,6 +205,12 @@ def _roll_back(application: str, image: str) -> list[Json]:
     return [cluster | {"type": "disableCluster"}, cluster | {"type": "rollbackCluster"}]
 
 
+def _clone(application: str, image: str) -> list[Json]:
+    """One more of the same, which takes over."""
+    about = {"credentials": ACCOUNT, "region": REGION, "stack": "prod", "strategy": "redblack"}
+    return [about | {"type": "cloneServerGroup", "cloudProvider": "local"}]
+
+
 #: By name: how many server groups stand before, and the stages for an application and an image; None: the demo's.
 SHAPES: dict[str, tuple[int, Callable[[str, str], list[Json]] | None]] = {
     "demo": (1, None),
@@ -212,6 +218,7 @@ SHAPES: dict[str, tuple[int, Callable[[str, str], list[Json]] | None]] = {
     "highlander": (2, _deploy(strategy="highlander")),
     "redblack": (2, _deploy(strategy="redblack", maxRemainingAsgs=2, allowDeleteActive=True, scaleDown=True)),
     "rollingredblack": (1, _deploy(strategy="rollingredblack", targetPercentages=[50])),
+    "clone": (1, _clone),
     "resize": (1, _resize),
     "rollback": (2, _roll_back),
     "patch": (1, _patch),

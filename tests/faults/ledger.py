@@ -86,7 +86,7 @@ def check_cloud(execution: Execution, ground: Ground) -> None:
     groups = wait_until(lambda: _settled(ground, execution.application))
     for group in groups:
         assert len(group.instances) == group.capacity.desired, group
-    made = _steps(execution).filter(name="createServerGroup", status="DONE")
+    made = _steps(execution).filter(name__in=("createServerGroup", "cloneServerGroup"), status="DONE")
     tags = sorted((group.tags[TOKEN_TAG], group.name) for group in groups)
     tags = [(token, name) for token, name in tags if not token.startswith("before ")]
     assert tags == sorted(_reserved(execution.application).values_list("token", "name"))

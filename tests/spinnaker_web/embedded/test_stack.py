@@ -120,7 +120,7 @@ def test_how_to_attach_is_published_while_it_runs(parts: SmallParts, tmp_path: P
     assert published["url"] == f"http://127.0.0.1:{parts.port}/"
     assert set(published) == {
         *("pid", "marker", "url", "database_url", "redis_url"),
-        *("agent_socket", "agent_token", "secret_key"),
+        *("agent_socket", "agent_token", "secret_key", "secrets_keys"),
     }
     assert not (tmp_path / "up.json").exists()
 
