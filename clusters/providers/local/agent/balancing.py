@@ -135,10 +135,10 @@ def report(
 
 
 def reason(check: HealthCheck, stat: ServerStat) -> str:
-    """HAProxy's check status in words."""
+    """HAProxy's check status in words. While it asks again, it shows the last status, but 0 for the code."""
     on_path = f" on {check.path}" if check.protocol == "HTTP" else ""
     words = {
-        "L7STS": f"HTTP {stat.code}{on_path}",
+        "L7STS": f"{'an error' if stat.code == '0' else f'HTTP {stat.code}'}{on_path}",
         "L7TOUT": f"no answer within {check.timeout:g} s{on_path}",
         "L7RSP": f"no valid answer{on_path}",
         "L4CON": "connection refused",
