@@ -53,7 +53,7 @@ PLAYED = {
     " to delete a security group in use",
     "Elastic Load Balancing": "targets are initial before they are healthy, draining before they are gone; instances are"
     " registered by Auto Scaling only while AddToLoadBalancer is not suspended; a restarted instance fails its checks",
-    "SSM": "runs a command in more than a moment, and fails it when the package is not in the repository",
+    "SSM": "runs a command in more than a moment, and fails it when the package is not in the repository, as it says",
     "STS": "refuses to assume a role without an ExternalId",
 }
 
@@ -198,11 +198,17 @@ class World:
             for backend in regions.values():
                 for command in backend._commands:
                     if self.running.get(command.command_id, 1) <= 0:
-                        command.status = "Success" if self._package_of(command) in self.packages else "Failed"
+                        self._end_command(command)
 
-    def _package_of(self, command: Any) -> tuple[str, str]:
+    def _end_command(self, command: Any) -> None:
         script = "\n".join(command.parameters["commands"])
-        return re.findall(r"export PACKAGE=(\S+) VERSION=(\S+)", script)[0]
+        package, version = re.findall(r"export PACKAGE=(\S+) VERSION=(\S+)", script)[0]
+        if (package, version) in self.packages:
+            command.status = "Success"
+            return
+        command.status = "Failed"
+        for invocation in command.invocations:
+            invocation["StandardErrorContent"] = f"E: Version '{version}' for '{package}' was not found\n"
 
     def _move(self, backend: AutoScalingBackend, group: FakeAutoScalingGroup) -> None:
         suspended = set(group._suspended_processes)

@@ -98,6 +98,8 @@ class Instance:
     launched_at: datetime | None = None
     #: Packages laid over its image while it ran: version by name.
     patched: dict[str, str] = field(default_factory=dict)
+    #: Packages whose last patch failed and left it running: what was said, by name.
+    failed_patches: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,11 +153,10 @@ def _only_cluster(groups: list[values.ServerGroup]) -> str:
 
 def _check_package(place: Place, package: tuple[str, str]) -> None:
     name, version = package
-    if not place.provider.has_packages:
-        raise InvalidValue(
-            "package", f"instances of {place.provider.label} cannot be patched yet; bake an image and deploy it"
-        )
-    if not any((known.name, known.version) == package for known in place.provider.packages.list()):
+    provider = place.provider
+    if not provider.can_patch:
+        raise InvalidValue("package", f"instances of {provider.label} cannot be patched; bake an image and deploy it")
+    if provider.has_packages and not any((known.name, known.version) == package for known in provider.packages.list()):
         raise InvalidValue("package", f"{name} {version} has not been uploaded")
 
 

@@ -26,7 +26,7 @@ from clusters.operations.places import (
     still_writable,
     writable,
 )
-from clusters.providers.base import TOKEN_TAG, Conflict, NotFound
+from clusters.providers.base import TOKEN_TAG, Conflict, NotFound, check_processes
 from clusters.providers.rehearsal import is_rehearsing
 from clusters.trust import audit
 from clusters.trust.permissions import Actor
@@ -122,7 +122,8 @@ def intend_change(
     drains `instances` from one `load_balancer`.
 
     `along_with` names server groups that lose their traffic by the same effect, for the traffic guard.
-    Raises Refused, Guarded; NotFound or Conflict when the server group is gone or going (fine for disable and destroy).
+    Raises Refused, Guarded; InvalidRequest for a process that the cloud does not have; NotFound or Conflict when the
+    server group is gone or going (fine for disable and destroy).
     """
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is not a change to a server group")
@@ -131,6 +132,8 @@ def intend_change(
     application = moniker.app if moniker else ""
     require_execute(actor, application)
     before = _before(place, kind, name)
+    if kind == "suspend":
+        check_processes(place.provider.processes, processes, "processes")
     if takes_traffic_away(kind, capacity):
         verb = "resize to no instances" if kind == "resize" else kind
         traffic_guards.check(place, queries.cluster_of(name), f"{verb} {name}", groups={name, *along_with})
@@ -195,6 +198,7 @@ def standing(intent: Json) -> dict[str, values.ServerGroup]:
 def _check_parts(place: Place, request: values.ServerGroupRequest) -> None:
     """The provider would refuse these too, but only after the intent is written down."""
     provider, where = place.provider, (place.account, place.region)
+    check_processes(provider.processes, request.suspended_processes, "suspendedProcesses")
     try:
         provider.images.get(*where, request.image_id)
     except NotFound:

@@ -8,6 +8,7 @@ long as its bytes take). `account` is its name. tests/contracts/test_cloud_provi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, BinaryIO, Protocol
 
 from clusters.core import values
@@ -62,6 +63,13 @@ class Throttled(ProviderError):
     is_retryable = True
 
 
+def check_processes(known: frozenset[values.Process], wanted: Iterable[str], field: str) -> None:
+    """Raises InvalidRequest for one that a cloud with the `known` ones does not have."""
+    for name in sorted(wanted):
+        if name not in known:
+            raise InvalidRequest(f"there is no process {name!r} here, only {', '.join(sorted(known))}", field=field)
+
+
 class ServerGroups(Protocol):
     """Create waits for nothing: the group exists when it returns, its instances come up later."""
 
@@ -73,7 +81,7 @@ class ServerGroups(Protocol):
     def create(self, account: str, request: values.ServerGroupRequest, token: str) -> values.ServerGroup:
         """Same name and token: the group that is there. Same name, other token: NameTaken.
 
-        Raises InvalidRequest when image, load balancer, security group or region does not exist.
+        Raises InvalidRequest when image, load balancer, security group, region or suspended process does not exist.
         """
 
     def resize(self, account: str, region: str, name: str, capacity: values.Capacity) -> None:
@@ -85,7 +93,8 @@ class ServerGroups(Protocol):
     def enable(self, account: str, region: str, name: str) -> None:
         """The reverse of disable. Raises NotFound."""
 
-    def suspend(self, account: str, region: str, name: str, processes: frozenset[str]) -> None: ...
+    def suspend(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
+        """Raises NotFound; InvalidRequest (field "processes") for a process that the cloud does not have."""
 
     def resume(self, account: str, region: str, name: str, processes: frozenset[str]) -> None: ...
 
@@ -112,8 +121,9 @@ class Instances(Protocol):
     def patch(self, account: str, region: str, instance_id: str, package: str, version: str, token: str) -> None:
         """Start laying the package over what the instance runs, which restarts it in place as `reboot` does.
 
-        Its `patched` says when that is done. Same token: once. Raises NotFound; InvalidRequest when the package does
-        not exist or the cloud cannot do this; Conflict while it is being ended.
+        Its `patched` says when that is done, its `failed_patches` when it cannot be. Same token: once. Raises NotFound;
+        InvalidRequest when a package of ours does not exist or the cloud cannot do this (`can_patch`); Conflict while
+        it is being ended.
         """
 
     def register(self, account: str, region: str, load_balancer: str, instance_ids: tuple[str, ...]) -> None:
@@ -200,6 +210,10 @@ class CloudProvider(Protocol):
     key: str
     label: str
     has_packages: bool
+    #: Whether `instances.patch` works.
+    can_patch: bool
+    #: Those its server groups have, which can be suspended.
+    processes: frozenset[values.Process]
     server_groups: ServerGroups
     instances: Instances
     images: Images

@@ -67,7 +67,8 @@ class _Copy:
     """A provider over a MemoryCloud that reads each region from the real one when it is first asked about."""
 
     def __init__(self, real: CloudProvider, seen: dict[Key, Any]) -> None:
-        self.key, self.label, self.has_packages = real.key, real.label, real.has_packages
+        self.key, self.label = real.key, real.label
+        self.has_packages, self.can_patch, self.processes = real.has_packages, real.can_patch, real.processes
         self.real = real
         self.memory = MemoryCloud(regions=(), clock=lambda: datetime.now(UTC))
         self._seen = seen
@@ -114,19 +115,27 @@ class _Copy:
     def complete(self, path: str, arguments: tuple[Any, ...]) -> None:
         """What no list tells, read or made up when a call is about it."""
         world = self.memory.world
-        if path == "images.get" and arguments not in world.images:
-            world.images[arguments] = self.real.images.get(*arguments)
-        if path == "server_groups.blueprint" and arguments not in world.requests and arguments in world.groups:
-            world.requests[arguments] = self.real.server_groups.blueprint(*arguments)
+        key = arguments[:3]
+        if path == "images.get" and key not in world.images:
+            world.images[key] = self.real.images.get(*key)
+        if path == "server_groups.blueprint" and key not in world.requests and key in world.groups:
+            world.requests[key] = self.real.server_groups.blueprint(*key)
         if path == "images.start_bake":
-            self._complete_bake(*arguments[:2])
+            request = arguments[1]
+            self._complete_package(request.package, request.version)
+            self._complete_bake(arguments[0], request)
+        if path == "instances.patch":
+            self._complete_package(*arguments[3:5])
 
-    def _complete_bake(self, account: str, request: BakeRequest) -> None:
-        """Equal bakes of earlier days are known by their images, packages perhaps only to the host that bakes."""
+    def _complete_package(self, name: str, version: str) -> None:
+        """Where the cloud keeps no packages, only who installs them knows which there are."""
         world = self.memory.world
         if not self.has_packages:
-            package = Package(request.package, request.version, "", 0, world.now())
-            world.packages.setdefault((request.package, request.version), package)
+            world.packages.setdefault((name, version), Package(name, version, "", 0, world.now()))
+
+    def _complete_bake(self, account: str, request: BakeRequest) -> None:
+        """Equal bakes of earlier days are known by their images."""
+        world = self.memory.world
         wanted = (request.package, request.version, request.base)
         for (owner, region, _), image in world.images.items():
             if (owner, region) == (account, request.region) and (image.package, image.version, image.base) == wanted:
@@ -144,7 +153,7 @@ class _Part:
             if self._name != "packages":
                 account, place = arguments[0], arguments[1]
                 self._copy.load(account, place if isinstance(place, str) else place.region)
-                self._copy.complete(f"{self._name}.{method}", arguments[:3])
+                self._copy.complete(f"{self._name}.{method}", arguments)
             return getattr(getattr(self._copy.memory, self._name), method)(*arguments, **named)
 
         return call

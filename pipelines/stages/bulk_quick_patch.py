@@ -13,6 +13,8 @@ from pipelines.stages.parts.instance_work import InstancesConfig, InstancesStage
 from pipelines.stages.parts.place import server_group_or_none
 
 MONITOR = 20 * pace.MINUTE
+#: What an instance says of a patch that failed may be of an earlier one for as long as this (seconds).
+STALE = 5.0
 
 
 class Config(InstancesConfig):
@@ -48,7 +50,11 @@ def _monitor(step: StepView, config: Config) -> Outcome:
     """Until each runs the package."""
     group = _group(step, config)
     _check_gone(group, config)
-    old = [i.id for i in _mine(group, config) if i.patched.get(config.package) != config.version]
+    mine, package = _mine(group, config), config.package
+    failed = [f"{one.id}: {one.failed_patches[package]}" for one in mine if package in one.failed_patches]
+    if failed and pace.waited(step) >= STALE:
+        raise StepFailed(f"{'; '.join(failed)}. {_standing(config)}")
+    old = [i.id for i in mine if i.patched.get(package) != config.version]
     if old:
         waiting_for = f"{', '.join(old)} to be started with {config.package} {config.version}"
         return Running(waiting_for, again_in=pace.again_in(step))

@@ -26,7 +26,7 @@ class Config(AccountConfig):
     cluster_name: str = Field(min_length=1)
     application: str = ""
     package: str = Field(min_length=1)
-    #: The version to lay over; without it the newest that was uploaded.
+    #: The version to lay over; without it that of name_version in `package`, or the newest that was uploaded.
     patch_version: str = ""
     base_os: str = ""
     #: Sources of health that must say Up before the next batch; without them all.
@@ -55,9 +55,9 @@ def _resolve(step: StepView, config: Config) -> Outcome:
     actor, region = step.stage.actor, config.region_names[0]
     account = sole_account(actor, config)
     with cloud_errors("Nothing was changed."):
-        if not queries.readable(actor, account).has_packages:
+        if not queries.readable(actor, account).can_patch:
             raise StepFailed(
-                f"package: running instances of account {account} cannot be patched yet; bake an image and deploy it."
+                f"package: running instances of account {account} cannot be patched; bake an image and deploy it."
                 " Nothing was changed.",
                 field="package",
             )

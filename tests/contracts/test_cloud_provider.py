@@ -228,6 +228,21 @@ def test_suspending_and_resuming_twice_is_harmless(stage: Stage, group: ServerGr
     assert stage.get(group.name).suspended_processes == frozenset()
 
 
+def test_a_process_that_the_cloud_does_not_have_cannot_be_suspended(
+    stage: Stage, group: ServerGroup, request_: ServerGroupRequest
+) -> None:
+    for name in {"Sleep", *Process} - stage.cloud.processes:
+        with pytest.raises(InvalidRequest, match=name) as error:
+            stage.cloud.server_groups.suspend(ACCOUNT, stage.region, group.name, frozenset({name}))
+        assert error.value.field == "processes"
+        other = replace(request_, name="hello-main-v001", suspended_processes=frozenset({name}))
+        with pytest.raises(InvalidRequest, match=name) as error:
+            stage.cloud.server_groups.create(ACCOUNT, other, "token-2")
+        assert error.value.field == "suspendedProcesses"
+    assert stage.get(group.name).suspended_processes == frozenset()
+    assert stage.names() == [group.name]
+
+
 def test_a_group_created_with_add_to_load_balancer_suspended_stays_out(
     stage: Stage, request_: ServerGroupRequest
 ) -> None:

@@ -9,7 +9,8 @@ from typing import get_type_hints
 
 import pytest
 
-from clusters.providers import base
+from clusters.providers import PROVIDERS, base
+from clusters.providers.memory import MemoryCloud
 from tests.clouds import REFUSED
 from tests.moto_world import PLAYED
 
@@ -49,6 +50,12 @@ def test_the_suite_calls(operation: str) -> None:
 
 def test_what_is_refused_is_refused_by_an_operation_there_is() -> None:
     assert {operation for _, operation in REFUSED} <= set(operations())
+
+
+def test_clouds_say_themselves_where_packages_and_patches_are_refused() -> None:
+    for operation, flag in (("packages.put", "has_packages"), ("instances.patch", "can_patch")):
+        no = {cloud.key for cloud in (MemoryCloud(), *PROVIDERS.values()) if not getattr(cloud, flag)}
+        assert no == {cloud for cloud, refused in REFUSED if refused == operation}
 
 
 def test_the_page_lists_what_the_world_plays() -> None:

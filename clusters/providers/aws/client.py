@@ -51,7 +51,7 @@ class Aws:
     def __init__(self, clients: Clients, account: str, region: str, settings: accounts.Account, seconds: float) -> None:
         self.account, self.region, self.config = account, region, settings.config
         self._clients = clients
-        #: How commands of SSM ended, which does not change any more.
+        #: How commands of SSM ended and what they said, which does not change any more.
         self.ended_commands = clients.ended_commands
         self._ends_at = time.monotonic() + seconds
 
@@ -128,7 +128,7 @@ class Clients:
         self._sessions: dict[Any, _Session] = {}
         self._clients: dict[Any, Any] = {}
         self._checked: dict[str, float] = {}
-        self.ended_commands: dict[tuple[str, str, str], str] = {}
+        self.ended_commands: dict[tuple[str, str, str], tuple[str, str]] = {}
 
     def settings(self, account: str) -> accounts.Account:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from clusters.core.values import Process
 from clusters.providers import base
 from clusters.providers.aws import account as accounts
 from clusters.providers.aws.client import Clients
@@ -20,6 +21,8 @@ class AwsCloud:
     key = "aws"
     label = "Amazon Web Services"
     has_packages = False
+    can_patch = True
+    processes = frozenset(Process)
 
     def __init__(
         self, lookup: accounts.Lookup = accounts.from_rows, allowed_hosts: Callable[[], Iterable[str]] | None = None

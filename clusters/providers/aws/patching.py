@@ -22,7 +22,10 @@ set -e
 {install}
 {restart}
 """
-_ENDED = frozenset({"Success", "Failed", "TimedOut", "Cancelled"})
+DONE = "Success"
+_ENDED = frozenset({DONE, "Failed", "TimedOut", "Cancelled"})
+#: As much of what a failed command printed last as is told.
+MOST_SAID = 200
 
 
 def start(aws: Aws, instance_id: str, package: str, version: str, token: str) -> None:
@@ -52,26 +55,42 @@ def _send(aws: Aws, instance_id: str, package: str, version: str, comment: str) 
     return str(sent["Command"]["CommandId"])
 
 
-def patched(aws: Aws, instance: Json) -> dict[str, str]:
-    """Version by package of what was laid over it, once it is done."""
-    found = {}
+def patches(aws: Aws, instance: Json) -> tuple[dict[str, str], dict[str, str]]:
+    """By package: the version of what was laid over it and is done, and what was said of what failed."""
+    done, failed = {}, {}
     for key, value in places.tags_of(instance).items():
-        version, _, command_id = value.partition(" ")
-        if key.startswith(TAG_PREFIX) and _status(aws, command_id) == "Success":
-            found[key.removeprefix(TAG_PREFIX)] = version
-    return found
+        if key.startswith(TAG_PREFIX):
+            package, (version, _, command_id) = key.removeprefix(TAG_PREFIX), value.partition(" ")
+            status, said = _end(aws, command_id, instance["InstanceId"])
+            if status == DONE:
+                done[package] = version
+            elif status:
+                failed[package] = f"{package} {version}: RunCommand {command_id} ended {status}{said}"
+    return done, failed
 
 
-def _status(aws: Aws, command_id: str) -> str:
-    """SSM forgets after a month: what it no longer knows counts as done, since the instance is still there."""
+def _end(aws: Aws, command_id: str, instance_id: str) -> tuple[str, str]:
+    """("", "") while it runs. SSM forgets after a month: what it no longer knows counts as done, since the instance is
+    still there.
+    """
     key = aws.account, aws.region, command_id
     if key not in aws.ended_commands:
         try:
             commands = aws.read("ssm", "list_commands", CommandId=command_id)["Commands"]
         except (NotFound, InvalidRequest):
             commands = []
-        status = str(commands[0]["Status"]) if commands else "Success"
+        status = str(commands[0]["Status"]) if commands else DONE
         if status not in _ENDED:
-            return status
-        aws.ended_commands[key] = status
+            return "", ""
+        aws.ended_commands[key] = status, "" if status == DONE else _said(aws, command_id, instance_id)
     return aws.ended_commands[key]
+
+
+def _said(aws: Aws, command_id: str, instance_id: str) -> str:
+    """The last line on its standard error, after a colon; "" when there is none."""
+    try:
+        told = aws.read("ssm", "get_command_invocation", CommandId=command_id, InstanceId=instance_id)
+    except (NotFound, InvalidRequest):
+        return ""
+    lines = str(told.get("StandardErrorContent") or "").strip().splitlines()
+    return f": {lines[-1][:MOST_SAID]}" if lines else ""

@@ -28,7 +28,7 @@ class Facts:
     templates: dict[tuple[str, str], Json] = field(default_factory=dict)
     configurations: dict[str, Json] = field(default_factory=dict)
     instances: dict[str, Json] = field(default_factory=dict)
-    patched: dict[str, dict[str, str]] = field(default_factory=dict)
+    patches: dict[str, tuple[dict[str, str], dict[str, str]]] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
     firewalls: dict[str, str] = field(default_factory=dict)
     targets: dict[str, dict[str, Json]] = field(default_factory=dict)
@@ -122,7 +122,7 @@ def _facts(aws: Aws, groups: list[Json]) -> Facts:
     if any(group.get("Instances") for group in groups):
         names = [group["AutoScalingGroupName"] for group in groups]
         facts.instances = instances_of(aws, names)
-        facts.patched = {key: patching.patched(aws, instance) for key, instance in facts.instances.items()}
+        facts.patches = {key: patching.patches(aws, instance) for key, instance in facts.instances.items()}
     data = [launch_data(group, facts.templates, facts.configurations) for group in groups]
     facts.images = image_names(aws, {_image_id(group, one, facts) for group, one in zip(groups, data, strict=True)})
     facts.firewalls = places.security_group_names(aws, {key for one in data for key in security_groups_of(one)})
@@ -227,6 +227,7 @@ def _instance(member: Json, group: Json, facts: Facts) -> Instance:
         reports += (health.of_target(target_name(arn), facts.targets[arn].get(instance_id)),)
     told = instance or {}
     launched = told.get("LaunchTime")
+    patched, failed = facts.patches.get(instance_id, ({}, {}))
     return Instance(
         id=instance_id,
         health=sum_up(reports),
@@ -234,5 +235,6 @@ def _instance(member: Json, group: Json, facts: Facts) -> Instance:
         zone=member.get("AvailabilityZone", ""),
         address=told.get("PublicIpAddress") or told.get("PrivateIpAddress") or "",
         launched_at=aware(launched) if launched else None,
-        patched=facts.patched.get(instance_id, {}),
+        patched=patched,
+        failed_patches=failed,
     )

@@ -10,10 +10,10 @@ import builtins
 from collections.abc import Callable
 from contextlib import suppress
 
-from clusters.core.values import DISABLED_PROCESSES, Capacity, ServerGroup, ServerGroupRequest
+from clusters.core.values import DISABLED_PROCESSES, Capacity, Process, ServerGroup, ServerGroupRequest
 from clusters.providers.aws import launch, places, reading
 from clusters.providers.aws.client import READ_SECONDS, Aws, Clients, Json, in_filters
-from clusters.providers.base import TOKEN_TAG, Conflict, InvalidRequest, NameTaken, NotFound
+from clusters.providers.base import TOKEN_TAG, Conflict, InvalidRequest, NameTaken, NotFound, check_processes
 
 #: Beyond this AWS's quotas would have to be raised by hand.
 LARGEST_GROUP = 10_000
@@ -41,6 +41,7 @@ class ServerGroups:
     def create(self, account: str, request: ServerGroupRequest, token: str) -> ServerGroup:
         aws = self._clients.at(account, request.region)
         _check_size(request.capacity)
+        check_processes(frozenset(Process), request.suspended_processes, "suspendedProcesses")
         group = _own_group(aws, request.name, token)
         if group is None:
             group = _create(aws, request, token)
@@ -70,6 +71,7 @@ class ServerGroups:
         for_balancers(aws, group.get("TargetGroupARNs", []), group.get("LoadBalancerNames", []), running, register)
 
     def suspend(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
+        check_processes(frozenset(Process), processes, "processes")
         aws = self._clients.at(account, region)
         _usable(aws, name)
         if processes:  # none would mean all

@@ -7,5 +7,17 @@ children.py               supervision of processes, also for `up`
 agent/                    the cloud itself; imports none of the client
 """
 
+from clusters.core.values import Process
+
 #: The one region of this cloud.
 REGION = "local"
+#: There are no alarms and schedules here, and no zones to balance.
+PROCESSES = frozenset(
+    {
+        Process.LAUNCH,
+        Process.TERMINATE,
+        Process.HEALTH_CHECK,
+        Process.REPLACE_UNHEALTHY,
+        Process.ADD_TO_LOAD_BALANCER,
+    }
+)

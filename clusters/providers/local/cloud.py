@@ -6,7 +6,7 @@ from typing import Any
 
 from clusters.core.values import InvalidValue
 from clusters.providers import base
-from clusters.providers.local import REGION
+from clusters.providers.local import PROCESSES, REGION
 from clusters.providers.local.client import Client
 from clusters.providers.local.images import Images
 from clusters.providers.local.instances import Instances
@@ -20,6 +20,8 @@ class LocalCloud:
     key = "local"
     label = "This host"
     has_packages = True
+    can_patch = True
+    processes = PROCESSES
 
     def __init__(self, client: Client | None = None) -> None:
         client = client or Client()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from clusters.core.values import Health, HealthReport, Image
+from clusters.core.values import Health, HealthReport, Image, Process
 from clusters.providers import base
 from clusters.providers.base import ProviderError, Unavailable
 from clusters.providers.memory import parts, server_groups
@@ -19,6 +19,8 @@ class MemoryCloud:
     key = "memory"
     label = "Memory"
     has_packages = True
+    can_patch = True
+    processes = frozenset(Process)
 
     def __init__(
         self,

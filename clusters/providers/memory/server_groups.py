@@ -11,11 +11,12 @@ from clusters.core.values import (
     Health,
     Image,
     Instance,
+    Process,
     ServerGroup,
     ServerGroupRequest,
     sum_up,
 )
-from clusters.providers.base import TOKEN_TAG, Conflict, InvalidRequest, NameTaken, NotFound
+from clusters.providers.base import TOKEN_TAG, Conflict, InvalidRequest, NameTaken, NotFound, check_processes
 from clusters.providers.memory.faults import call
 from clusters.providers.memory.part import Part, check_firewalls
 
@@ -83,6 +84,7 @@ class ServerGroups(Part):
 
     @call
     def suspend(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
+        check_processes(frozenset(Process), processes, "processes")
         self._change(account, region, name, add=processes)
 
     @call
@@ -113,6 +115,7 @@ class ServerGroups(Part):
 
     def _check(self, account: str, request: ServerGroupRequest) -> Image:
         self.world.check_region(request.region)
+        check_processes(frozenset(Process), request.suspended_processes, "suspendedProcesses")
         _check_size(request.capacity)
         image = self.world.images.get((account, request.region, request.image_id))
         if image is None:

@@ -79,6 +79,11 @@ def package_and_version(actor: Actor, account: str, package: str, version: str =
     if uploaded:
         return package, uploaded[0].version
     name, _, version = package.partition("_")
+    if not version and not queries.readable(actor, account).has_packages:
+        raise StepFailed(
+            f"package: say which version, as in {package}_1.2; account {account} keeps no packages to choose from.",
+            field="package",
+        )
     if not version:
         raise StepFailed(f"package: no version of {package} has been uploaded.", field="package")
     return name, version.partition("_")[0]

@@ -17,6 +17,7 @@ from clusters.trust.permissions import Actor, actor_of
 from pipelines.core.definition import read
 from pipelines.engine import admit
 from pipelines.engine.drive import drive
+from pipelines.engine.rehearse import Rehearsal, rehearse
 from pipelines.models import Execution, Stage, Step
 from spinnaker_web import demo_package
 
@@ -61,8 +62,7 @@ class World:
     # an execution
 
     def begin(self, *stages: dict) -> Execution:
-        numbered = [{"refId": str(n), **stage} for n, stage in enumerate(stages, start=1)]
-        document = {"name": "Try", "stages": numbered}
+        document = _document(stages)
         self.execution = admit.admit(admit.Admission("shop", read(document), document, self.actor))[0]
         return self.execution
 
@@ -106,6 +106,19 @@ class World:
             cursor.execute("UPDATE pipelines_step SET deadline = engine_now() WHERE name = %s", [step_name])
         return self.go_on()
 
+    def let_pass(self, step_name: str, seconds: float) -> None:
+        """The open step of that name began so much earlier."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE pipelines_step SET started_at = started_at - %s * interval '1 s'"
+                " WHERE name = %s AND ended_at IS NULL",
+                [seconds, step_name],
+            )
+
+    def rehearse(self, *stages: dict) -> Rehearsal:
+        document = _document(stages)
+        return rehearse(admit.Admission("shop", read(document), document, self.actor))
+
     def stage(self, name: str) -> Stage:
         return Stage.objects.get(execution=self.execution, name=name)
 
@@ -123,6 +136,10 @@ class World:
             status = "" if stage.status == "SUCCEEDED" else f" {stage.status}"
             lines.append(f"{stage.ref} {stage.type_key} {stage.name!r} [{steps}]{status}")
         return sorted(lines)
+
+
+def _document(stages: tuple[dict, ...]) -> dict:
+    return {"name": "Try", "stages": [{"refId": str(n), **stage} for n, stage in enumerate(stages, start=1)]}
 
 
 @pytest.fixture

@@ -125,6 +125,39 @@ def test_a_second_account_and_region_by_way_of_a_role(amazon: Amazon) -> None:
     assert amazon.left(OTHER) == amazon.left() == Counter()
 
 
+def test_a_patch_goes_from_instance_to_instance_and_one_that_fails_stops_it(amazon: Amazon) -> None:
+    amazon.ship("1.0")
+    amazon.moto.world.packages.add(("shop", "1.1"))
+    first, second = (i.id for i in amazon.cloud.server_groups.get(ACCOUNT, REGION, "shop-test-v000").instances)
+    patch = {
+        "type": "quickPatch",
+        "name": "Patch",
+        "credentials": ACCOUNT,
+        "region": REGION,
+        "clusterName": "shop-test",
+    }
+    patch |= {"rollingPatch": True, "package": "shop"}
+    plan = amazon.rehearse(patch | {"patchVersion": "1.1"})
+    told = [(one.what, one.instances) for line in plan.lines for one in line.changes]
+    assert told == [("is patched", (first,)), ("is patched", (second,))]
+    assert amazon.moto.client("ssm").list_commands()["Commands"] == []
+    execution = amazon.run(patch | {"patchVersion": "1.1"}, looks=150)
+    assert execution.status == "SUCCEEDED", execution.message
+    assert amazon.cloud.server_groups.get(ACCOUNT, REGION, "shop-test-v000").patches == {"shop 1.1": 2}
+    assert [stage.ref for stage in amazon.execution.stages.order_by("position")] == ["1", "1>1", "1>2"]
+
+    amazon.begin(patch | {"patchVersion": "9.9"})
+    amazon.look_until("bulkQuickPatchStage 1")
+    for _ in range(30):  # by then a failure is not an earlier one's
+        amazon.let_pass("monitorQuip", seconds=5)
+        amazon.look()
+    assert amazon.execution.status == "TERMINAL"
+    assert "ended Failed: E: Version '9.9' for 'shop' was not found. Patched before: none" in amazon.execution.message
+    assert f"this batch: {first}; untouched: {second}." in amazon.execution.message
+    assert len(amazon.moto.client("ssm").list_commands()["Commands"]) == 3
+    assert "say which version, as in shop_1.2; account main keeps no packages" in amazon.run(patch).message
+
+
 def test_pages_read_rows_that_one_describe_per_kind_of_thing_makes(amazon: Amazon) -> None:
     for version in ("1.0", "2.0"):
         amazon.ship(version)

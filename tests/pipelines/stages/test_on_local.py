@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -20,7 +21,7 @@ from pipelines.models import Execution, Stage
 from tests import clouds
 from tests.clouds import ACCOUNT, REGION
 from tests.clusters.providers.local import app
-from tests.clusters.providers.local.traffic import Traffic, can_connect
+from tests.clusters.providers.local.traffic import Traffic, can_connect, get
 from tests.local_agent import LocalAgent, agent  # noqa: F401
 
 pytestmark = pytest.mark.xdist_group("agent")
@@ -86,10 +87,10 @@ def image(site: Site) -> Image:
     return site.stage.bake("app", "1", app.build())
 
 
-def balanced(site: Site, image: Image, size: int = 2) -> tuple[str, list[str]]:
+def balanced(site: Site, image: Image, size: int = 2, **more: Any) -> tuple[str, list[str]]:
     """(address of the load balancer, ids of the instances behind it)."""
     address = site.done(BALANCER).stages.get().context["targets"][0]["dnsName"]
-    request = ServerGroupRequest(REGION, "shop-web-v000", image.id, Capacity(0, size, 4), ("shop-web",))
+    request = ServerGroupRequest(REGION, "shop-web-v000", image.id, Capacity(0, size, 4), ("shop-web",), **more)
     return address, [instance.id for instance in site.stage.create(request).instances]
 
 
@@ -134,6 +135,29 @@ def test_a_server_group_with_launch_suspended_does_not_replace_what_ends(site: S
     assert site.group("shop-web-v000").suspended_processes == {"Launch"}
     site.done(processes | {"action": "resume", "processes": ["Launch"]})
     site.stage.until("shop-web-v000", lambda group: group.count(Health.UP) == 2)
+
+
+def test_what_is_launched_while_add_to_load_balancer_is_suspended_takes_no_traffic(site: Site, image: Image):
+    address, (first, second) = balanced(site, image, health_check_grace_seconds=0)
+    processes = HERE | {"type": "modifyAwsScalingProcess", "serverGroupName": "shop-web-v000"}
+    suspend, resume = processes | {"action": "suspend"}, processes | {"action": "resume"}
+    site.done(
+        suspend | {"processes": ["AddToLoadBalancer", "ReplaceUnhealthy"]},
+        HERE | {"type": "terminateInstances", "instanceIds": [first]},
+    )
+    site.stage.until("shop-web-v000", lambda group: group.count(Health.OUT_OF_SERVICE) == group.count(Health.UP) == 1)
+    with Traffic(address) as traffic:
+        time.sleep(0.3)
+    assert (set(traffic.served), traffic.failures) == ({second}, [])
+    [at] = [i.address for i in site.group("shop-web-v000").instances if i.id == second]
+    assert get(at, "/sicken")[0] == 200
+    site.stage.until("shop-web-v000", lambda group: group.count(Health.DOWN) == 1)
+    site.stage.stays("shop-web-v000", lambda group: second in {i.id for i in group.instances})
+    site.done(resume | {"processes": ["ReplaceUnhealthy"]})
+    site.stage.until("shop-web-v000", lambda group: second not in {i.id for i in group.instances})
+    wrong = site.run(suspend | {"processes": ["Launch", "AZRebalance"]})
+    assert "there is no process 'AZRebalance' here, only AddToLoadBalancer, HealthCheck, Launch," in wrong.message
+    assert "Launch" not in site.group("shop-web-v000").suspended_processes
 
 
 def test_a_firewall_lets_in_whom_its_rules_name_and_both_go_when_nothing_uses_them(site: Site, image: Image):

@@ -110,10 +110,10 @@ def test_of_several_enabled_server_groups_none_is_guessed(stocked: World):
     assert "Several server groups of shop-test in eu-west-1 are enabled: shop-test-v003, shop-test-v002." in message
 
 
-def test_a_cloud_without_packages_says_what_to_do_instead(stocked: World):
-    stocked.cloud.has_packages = False
+def test_a_cloud_that_cannot_patch_says_what_to_do_instead(stocked: World):
+    stocked.cloud.can_patch = False
     message = stocked.run({**PATCH, "package": "shop"}).message
-    assert "running instances of account main cannot be patched yet; bake an image and deploy it." in message
+    assert "running instances of account main cannot be patched; bake an image and deploy it." in message
 
 
 def test_an_instance_that_is_replaced_meanwhile_stops_it_before_the_next_batch(stocked: World):

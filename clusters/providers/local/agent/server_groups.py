@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from clusters.core.values import DISABLED_PROCESSES, Capacity, Image, ServerGroup, ServerGroupRequest
-from clusters.providers.base import Conflict, InvalidRequest, NameTaken, NotFound, Unavailable
+from clusters.providers.base import Conflict, InvalidRequest, NameTaken, NotFound, Unavailable, check_processes
+from clusters.providers.local import PROCESSES
 from clusters.providers.local.agent.fleet import Fleet
 from clusters.providers.local.agent.records import Group, path_key
 from clusters.providers.local.agent.regions import check_region
@@ -68,6 +69,7 @@ class ServerGroups:
             self._register(account, region, name, is_registered=True)
 
     def suspend(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
+        check_processes(PROCESSES, processes, "processes")
         self._change(account, region, name, lambda group: replace(group, suspended=group.suspended | processes))
 
     def resume(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
@@ -119,6 +121,7 @@ class ServerGroups:
 
     def _check(self, account: str, request: ServerGroupRequest) -> Image:
         check_region(request.region)
+        check_processes(PROCESSES, request.suspended_processes, "suspendedProcesses")
         _check_size(request.capacity)
         _check_environment(request.environment)
         if not _NAME.fullmatch(request.name):

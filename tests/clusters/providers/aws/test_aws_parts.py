@@ -126,8 +126,11 @@ def test_a_patch_that_was_cut_short_is_sent_once(aws: Moto) -> None:
     get = lambda: aws.cloud.server_groups.get(ACCOUNT, REGION, "hello-v000")  # noqa: E731
     assert wait_until(lambda: get().patches) == {"hello 2.0": 1}
     aws.cloud.instances.patch(*patch[:4], "9.9", "another")
-    for _ in range(5):
-        assert get().patches == {}
+    [patched] = wait_until(lambda: [one for one in get().instances if one.failed_patches])
+    [why] = patched.failed_patches.values()
+    assert patched.patched == {}
+    assert why.startswith("hello 9.9: RunCommand ")
+    assert why.endswith("ended Failed: E: Version '9.9' for 'hello' was not found")
 
 
 def test_images_of_others_tell_their_package_by_netflixs_tag(aws: Moto) -> None:

@@ -91,7 +91,9 @@ def test_an_edited_check_decides_from_then_on(stage: Stage, image: Image) -> Non
     get(f"127.0.0.1:{port}", "/sicken")
     stage.until(group.name, lambda group: group.count(Health.UP) == 1)
     stage.balancer("web")
-    stage.until(group.name, lambda group: "HTTP 503 on /health" in {report.reason for report in group.instances[0].reports})
+    stage.until(
+        group.name, lambda group: "HTTP 503 on /health" in {report.reason for report in group.instances[0].reports}
+    )
     stage.until(group.name, lambda group: group.count(Health.DOWN) == 1)
     stage.balancer("web", replace(HEALTH_CHECK, is_enabled=False))
     stage.until(group.name, lambda group: group.count(Health.UP) == 1)
