@@ -30,7 +30,7 @@ def decide(snapshot: Snapshot, now: datetime, find_type: FindType, performed: Pe
     rules = _Rules(draft, find_type)
     if performed is not None:
         rules.life.record(draft.steps[performed.step_id], performed.outcome)
-    rules.settle()
+    rules.settle(performed.step_id if performed else "")
     return rules.conclude()
 
 
@@ -58,12 +58,13 @@ class _Rules:
 
     # the execution as a whole
 
-    def settle(self) -> None:
-        """Move everything that can move now, until nothing does."""
+    def settle(self, tried: str) -> None:
+        """Move everything that can move now, until nothing does. `tried` is the id of the step just tried, or ""."""
         draft = self.draft
         if draft.execution.status.is_complete:
             return
         if draft.execution.is_cancel_requested:
+            self._give_up_finding_out(tried)
             self._end_unless_undecided(Status.CANCELED)
             return
         if draft.execution.status is Status.NOT_STARTED:
@@ -85,21 +86,38 @@ class _Rules:
             self._end_execution(status)
 
     def _time_out(self) -> None:
-        for step in list(self.draft.steps.values()):
-            is_timed = step.status.is_open and step.status is not StepStatus.STOPPING
-            if not is_timed or step.deadline is None or step.deadline > self.draft.now:
-                continue
-            stage = self.draft.stages[step.stage_id]
-            took = (step.deadline - step.started_at).total_seconds()
-            message = f"{step.name} of {stage.name} timed out after {took:g} s."
-            if step.waiting_for:
-                message += f" Still waiting for {step.waiting_for}."
-            if step.status is StepStatus.INTENT:
-                message += f" It is not known whether this was done: {step.message}."
+        for step in self._out_of_time():
+            stage, message = self.draft.stages[step.stage_id], self._why_out_of_time(step)
             if stage.context.get("markSuccessfulOnTimeout") in YES:
                 self.life.record(step, Succeeded(note=message))
             elif not self.life.call_off(step, message):
                 self.life.record(step, Failed(message))
+
+    def _give_up_finding_out(self, tried: str) -> None:
+        """A cancel waits for an effect's outcome no longer than the effect may take, and for one look after that."""
+        for step in self._out_of_time():
+            if step.status is not StepStatus.INTENT:
+                continue
+            if step.id == tried:
+                self.life.record(step, Failed(self._why_out_of_time(step), status=Status.CANCELED))
+            else:
+                self.draft.set_step(step, due_at=None)
+
+    def _out_of_time(self) -> list[Step]:
+        """Open steps past their deadline, without those that are being called off: these have had their time."""
+        now, steps = self.draft.now, self.draft.steps.values()
+        timed = [step for step in steps if step.status.is_open and step.status is not StepStatus.STOPPING]
+        return [step for step in timed if step.deadline is not None and step.deadline <= now]
+
+    def _why_out_of_time(self, step: Step) -> str:
+        assert step.deadline is not None
+        took = (step.deadline - step.started_at).total_seconds()
+        message = f"{step.name} of {self.draft.stages[step.stage_id].name} timed out after {took:g} s."
+        if step.waiting_for:
+            message += f" Still waiting for {step.waiting_for}."
+        if step.status is StepStatus.INTENT:
+            message += f" It is not known whether this was done: {step.message}."
+        return message
 
     def _verdict(self) -> Status | None:
         tops = [stage for stage in self.draft.stages.values() if stage.parent_id is None]

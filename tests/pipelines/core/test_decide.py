@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,6 +116,28 @@ def test_an_unfinished_effect_is_found_out_before_a_cancel_ends_it():
     (only,) = play.snapshot.stages.values()
     assert only.context["made"] == 1
     assert play.performed == ["1/!create", "1/!create"]
+
+
+def test_an_effect_that_nobody_answers_for_keeps_a_cancel_waiting_no_longer_than_its_timeout():
+    play = Play([stage("1", timeout=8, steps=["!create"])], {"1": Running("an answer", again_in=5)}).run().cancel()
+    play.pass_time(5)
+    assert play.execution is RUNNING
+    assert (play.decision.due_at - play.now).total_seconds() == 3
+    play.pass_time(3)
+    assert play.performed == ["1/!create"] * 3
+    assert (play.execution, play.status("1")) == (CANCELED, CANCELED)
+    assert play.message("1") == (
+        "!create of 1 timed out after 8 s. Still waiting for an answer. It is not known whether this was done: doing."
+    )
+
+
+def test_an_effect_out_of_time_is_looked_for_once_more_before_a_cancel_gives_it_up():
+    answers = {"1": [Running("an answer", again_in=5), Succeeded({"made": 1})]}
+    play = Play([stage("1", timeout=8, steps=["!create"])], answers).run()
+    play.now += timedelta(seconds=60)  # no worker was there
+    play.cancel()
+    (only,) = play.snapshot.stages.values()
+    assert (play.execution, only.context["made"]) == (CANCELED, 1)
 
 
 BUILD = {"steps": ["!start", "~monitor"]}

@@ -223,6 +223,21 @@ def test_a_cancel_during_the_call_keeps_what_the_call_made_known(begin, stage_ty
     assert Stage.objects.get().context["serverGroupName"] == "shop-v001"
 
 
+def test_a_start_whose_provider_never_answers_does_not_keep_a_cancel_waiting_for_ever(begin, stage_type):
+    def perform(intent, step):
+        raise StepFailed("no answer", is_retryable=True)
+
+    stage_type(Making(perform, find=perform))
+    execution = driven(begin({"type": "making"}))
+    say(speak.cancel, execution.pk, "bea", "")
+    make_due(execution)
+    assert driven(execution).status == "RUNNING", "it may yet be found"
+    Step.objects.update(deadline=Step.objects.get().started_at)
+    make_due(execution)
+    assert driven(execution).status == "CANCELED"
+    assert "It is not known whether this was done: making." in Stage.objects.get().message
+
+
 def test_a_retryable_failure_is_tried_again_later_with_the_same_intent(begin, stage_type):
     calls = []
 
