@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
@@ -11,6 +10,7 @@ from clusters.core.values import Image
 from pipelines.core.plan import Json, Observe, Outcome, StageView, StepFailed, StepSpec, StepView, Succeeded
 from pipelines.stages.base import BaseStage, cloud_errors
 from pipelines.stages.parts import pace
+from pipelines.stages.parts.images import build_of
 from pipelines.stages.parts.place import AccountConfig, sole_account
 
 
@@ -64,16 +64,8 @@ def _details(stage: StageView, config: Config, image: Image) -> Json:
         "version": image.version,
         "tags": dict(image.tags),
     }
-    build = _build(image.tags)
+    build = build_of(image.tags)
     return details | {"jenkins": build} if build else details
-
-
-def _build(tags: Mapping[str, str]) -> Json | None:
-    """Which build the package is of, where the tag appversion says so: name-version/job/number."""
-    parts = tags.get("appversion", "").split("/")
-    if len(parts) != 3:
-        return None
-    return {"name": parts[1], "number": parts[2], "host": tags.get("build_host", "")}
 
 
 class FindImageFromTags(BaseStage):

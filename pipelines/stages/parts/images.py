@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from clusters import queries
-from pipelines.core.plan import StageView, StepFailed
+from pipelines.core.plan import Json, StageView, StepFailed
 from pipelines.stages.parts.launch import Launch
 
 Details = Mapping[str, Any]
@@ -76,3 +76,11 @@ def deployed_to(stage: StageView) -> list[str]:
             for cluster in later.context.get("clusters") or ():
                 regions += [cluster["region"]] if cluster.get("region") else cluster.get("availabilityZones") or ()
     return [region for region in regions if "${" not in region]
+
+
+def build_of(tags: Mapping[str, str]) -> Json | None:
+    """Which build an image's package is of, where the tag appversion says so: name-version/job/number."""
+    parts = tags.get("appversion", "").split("/")
+    if len(parts) != 3:
+        return None
+    return {"name": parts[1], "number": parts[2], "host": tags.get("build_host", "")}

@@ -35,7 +35,10 @@ def find(world: World, **fields) -> str:
             " shop-test-v003, shop-test-v002, shop-test-v001.",
         ),
         ({"cluster": "shop-other"}, "Find: Could not find cluster 'shop-other' for 'main' in 'eu-west-1'."),
-        ({"imageNamePattern": "a.*"}, "Find: imageNamePattern: patterns are not supported: images are found by the"),
+        ({"imageNamePattern": r"shop-\d\.\d"}, "shop-test-v003"),
+        ({"imageNamePattern": "(a+)+$"}, "Find: imageNamePattern: '(a+)+$' does not match 'shop-0.9' (img-"),
+        ({"imageNamePattern": "shop"}, "Find: imageNamePattern: 'shop' does not match 'shop-0.9' (img-"),
+        ({"imageNamePattern": "shop("}, "Find: imageNamePattern: is no regular expression of RE2: missing ): shop("),
     ],
 )
 def test_one_image_is_chosen(world: World, fields: dict, found: str):
@@ -44,6 +47,29 @@ def test_one_image_is_chosen(world: World, fields: dict, found: str):
     world.group("shop-test-v003", size=1)
     world.group("shop-test-v004", is_disabled=True)
     assert find(world, **fields).startswith(found)
+
+
+def test_a_pattern_that_does_not_match_says_what_was_looked_at(world: World):
+    world.group("shop-test-v001")
+    world.group("shop-test-v002", is_disabled=True)
+    group = world.group("shop-test-v003")
+    assert find(world, imageNamePattern="web-.*") == (
+        f"Find: imageNamePattern: 'web-.*' does not match 'shop-0.9' ({group.image_id}), the image of shop-test-v003 in "
+        "eu-west-1. Looked at 2 enabled server groups of shop-test, by NEWEST: shop-test-v003, shop-test-v001."
+    )
+
+
+def test_a_pattern_holds_where_the_cluster_is_missing_too(world: World):
+    world.group("shop-test-v001")
+    world.cloud.add_image(ACCOUNT, "us-east-1", "shop-0.9-ebs")
+    wish = {**FIND, "regions": [REGION, "us-east-1"], "resolveMissingLocations": True, "imageNamePattern": "shop-0.9"}
+    assert world.run(wish).message == (
+        "Find: Could not find cluster 'shop-test' for 'main' in 'us-east-1'. Images of the same base name are there, but"
+        " imageNamePattern 'shop-0.9' matches none of shop-0.9-ebs."
+    )
+    world.cloud.add_image(ACCOUNT, "us-east-1", "web-1.0")
+    assert world.run({**wish, "imageNamePattern": "shop-0.9(-ebs)?"}).status == "SUCCEEDED"
+    assert world.stage("Find").context["regions"] == [REGION, "us-east-1"]
 
 
 def test_a_single_server_group_passes_where_several_would_fail(world: World):

@@ -213,6 +213,11 @@ def test_a_tagged_image_goes_through_another_pipeline_is_cloned_and_counted(site
     run = Execution.objects.get(pipeline_id="deploy-web")
     assert run.trigger["parentExecution"]["name"] == "Try"
 
+    find = HERE | {"type": "findImage", "cluster": "shop-web", "imageNamePattern": f"{image.name[:4]}.+"}
+    site.done(find)
+    other = site.run(find | {"imageNamePattern": "web-.*"}).message
+    assert f"imageNamePattern: 'web-.*' does not match {image.name!r} ({image.id}), the image of shop-web-v001" in other
+
     wrong = {"type": "checkPreconditions", "preconditions": [size | {"context": size["context"] | {"expected": 3}}]}
     assert "Expected == 3 server groups of shop-web in local, found 2" in site.run(wrong).message
     missing = PLACE | {"type": "findImageFromTags", "packageName": "app", "tags": {"use": "none"}, "regions": [REGION]}
