@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not (PROJECT / ".git").exists
 ORDINARY = "nobody"
 
 
-@pytest.fixture(params=["root", ORDINARY])
+@pytest.fixture(params=[pytest.param("root", marks=pytest.mark.long), ORDINARY])
 def home(request) -> Iterator[Path]:
     """An empty home of that user, who is the tests' own one where they do not run as root."""
     if request.param == ORDINARY and os.geteuid() != 0:

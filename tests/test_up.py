@@ -17,7 +17,7 @@ from tests.processes import eventually
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")]
 
 
-@pytest.fixture(params=["ours", "somebody_elses"])
+@pytest.fixture(params=["ours", pytest.param("somebody_elses", marks=pytest.mark.long)])
 def installed(request):
     if request.param == "somebody_elses" and os.geteuid() != 0:
         pytest.skip("only root can become another ordinary user")

@@ -28,6 +28,7 @@ class Caught(UserWarning):
     """Not a fault: tells in the summary which tests caught a mutant."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.stem)
 def test_the_suite_fails_on_a_mutant(patch: Path, tmp_path: Path) -> None:
     source = copy(tmp_path / "source")

@@ -47,10 +47,12 @@ def test_a_valkey_flushed_all_the_time_loses_nothing(ground, recording, valkey) 
     agree(ground, recording, "flushed", valkey[0])
 
 
+@pytest.mark.long
 def test_hints_that_are_all_lost_change_nothing(ground, recording, valkey) -> None:
     agree(ground, recording, "lost", valkey[0])
 
 
+@pytest.mark.long
 def test_hints_sent_over_and_over_in_any_order_change_nothing(ground, recording, valkey) -> None:
     agree(ground, recording, "doubled", valkey[0])
 

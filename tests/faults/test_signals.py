@@ -18,7 +18,9 @@ CREATE, DISABLE, DESTROY = (f"local.server_groups.{name}" for name in ("create",
 AROUND = (1, 2, 7)
 
 
-@pytest.mark.parametrize("call", [START_BAKE, CREATE, DISABLE, DESTROY])
+@pytest.mark.parametrize(
+    "call", [CREATE, *(pytest.param(call, marks=pytest.mark.long) for call in (START_BAKE, DISABLE, DESTROY))]
+)
 def test_a_worker_stopped_past_its_lease_writes_nothing_when_it_goes_on(
     ground: Ground, recording: Played, call: str
 ) -> None:

@@ -161,6 +161,7 @@ def restarted(ground: Ground, folder: Path) -> None:
         assert Work.objects.get().log == "begun\nover\n"
 
 
+@pytest.mark.long
 def test_a_script_goes_on_through_a_restart_of_the_database(ground: Ground, tmp_path: Path) -> None:
     side_by_side(ground, restarted, [tmp_path], at_once=1)
 

@@ -12,6 +12,12 @@ from tests.journeys.gallery import hang
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SIZES = {1280: 900, 390: 844}
+LOOKS = [
+    (1280, "light"),
+    (390, "dark"),
+    pytest.param(1280, "dark", marks=pytest.mark.long),
+    pytest.param(390, "light", marks=pytest.mark.long),
+]
 LIST = "/apps/shop/pipelines"
 PAGES = {
     "pipelines": LIST,
@@ -36,8 +42,7 @@ PAGES = {
 }
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", SIZES)
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
 def test_pages_hold_together(site, browser: Browser, alice, shop, width, theme):
     shown = hang(shop, alice)
     names = {name: execution.ulid for name, execution in shown.items()} | {"pipeline": shown["good"].pipeline_id}

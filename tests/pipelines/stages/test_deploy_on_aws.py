@@ -181,7 +181,7 @@ def test_pages_read_rows_that_one_describe_per_kind_of_thing_makes(amazon: Amazo
     assert Instance.objects.count() == 4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2])
 def test_under_faults_every_pipeline_ends_right_and_makes_one_of_each(
     amazon: Amazon, monkeypatch: pytest.MonkeyPatch, seed: int
