@@ -66,7 +66,7 @@ def _of_server_group(old: ServerGroup | None, new: ServerGroup | None) -> Iterat
     if old.is_disabled != new.is_disabled:
         yield ("leaves" if new.is_disabled else "gets back") + " its load balancers", _ids(old)
     elif old.suspended_processes != new.suspended_processes:
-        yield _processes("suspends", new, old) + _processes("resumes", old, new), ()
+        yield (_processes("suspends", new, old) + _processes("resumes", old, new)).strip(), ()
     if gone := tuple(sorted({*_ids(old)} - {*_ids(new)})):
         yield "loses instances", gone
     if patched := tuple(one.id for one in new.instances if one.patched != _patches(old).get(one.id, one.patched)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -27,8 +28,9 @@ BUILD = {"type": "jenkins", "name": "Build", "master": "ci", "job": "shop", "par
 STARTED = "[startJenkinsJob,waitForJenkinsJobStart,monitorJenkinsJob"
 
 
-@pytest.fixture
-def ci(world: World, settings) -> Iterator[Controller]:
+@contextmanager
+def standing_in(settings) -> Iterator[Controller]:
+    """A controller that the application `shop` knows as ci, with a job `shop`."""
     settings.OUTBOUND_ALLOW = ["127.0.0.1"]
     settings.SECRETS_KEYS = ["a key for tests only, long enough for all"]
     with controller() as ci:
@@ -37,6 +39,12 @@ def ci(world: World, settings) -> Iterator[Controller]:
         Secret.objects.create(name="ci-token", sealed=sealed, applications=["shop"], hosts=["127.0.0.1"])
         row = Row.objects.create(name="ci", url=ci.url, username=USER, token="secret:ci-token")
         row.applications.add(Application.objects.get(name="shop"))
+        yield ci
+
+
+@pytest.fixture
+def ci(world: World, settings) -> Iterator[Controller]:
+    with standing_in(settings) as ci:
         yield ci
 
 
