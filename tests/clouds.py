@@ -29,6 +29,9 @@ T = TypeVar("T")
 
 #: Operations that a cloud refuses, with the reason: exceptions in the table of docs/clouds.md.
 REFUSED = {
+    ("local", "server_groups.put_policy"): "measures nothing to scale by",
+    ("local", "server_groups.delete_policy"): "measures nothing to scale by",
+    ("local", "server_groups.set_schedule"): "has no scheduled actions",
     ("aws", "packages.put"): "bakes install from a repository",
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import os
 import random
 import re
@@ -26,8 +27,9 @@ os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # thousands of the
 
 import moto.backends
 from moto.autoscaling.exceptions import AutoscalingClientError
-from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup
+from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, FakeScalingPolicy, FakeScheduledAction
 from moto.autoscaling.models import InstanceState as Member
+from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError
@@ -48,7 +50,9 @@ from clusters.providers.aws.cloud import AwsCloud
 PLAYED = {
     "Auto Scaling": "launches and ends instances one tick later, Pending before InService, spread over subnets; obeys"
     " suspended Launch and Terminate; refuses names that are taken, sizes out of bounds, groups that are being deleted;"
-    " deletes a group with instances only by force, and takes time for it",
+    " deletes a group with instances only by force, and takes time for it; keeps policies and scheduled actions by group,"
+    " tells the alarms of policies, makes those of a tracked target, forgets all that with its group; refuses starts in"
+    " the past; makes the lifecycle hooks that a group is created with",
     "EC2": "stops a builder once its script has run and keeps its console; makes an image in more than a moment; refuses"
     " to delete a security group in use",
     "Elastic Load Balancing": "targets are initial before they are healthy, draining before they are gone; instances are"
@@ -101,6 +105,8 @@ class World:
         self.broken: list[str] = []
         self.packages: set[tuple[str, str]] = set()
         self.never_healthy: set[str] = set()
+        #: Actions that the role may not take.
+        self.denied: set[str] = set()
         self.consoles: dict[str, str] = {}
         #: Ticks left: of targets by (target group, instance), groups by name, builders by instance, images by id.
         self.initial: dict[tuple[str, str], int] = {}
@@ -113,7 +119,7 @@ class World:
 
     def reset(self) -> None:
         with self.lock:
-            for name in ("autoscaling", "ec2", "elb", "elbv2", "sts", "iam", "ssm"):
+            for name in ("autoscaling", "cloudwatch", "ec2", "elb", "elbv2", "sts", "iam", "ssm"):
                 moto.backends.get_backend(name).reset()
             self.__dict__.update(World().__dict__ | {"lock": self.lock, "_moto": self._moto})
 
@@ -158,6 +164,8 @@ class World:
 
     def _refusal(self, request: Request) -> tuple[str, str] | None:
         arguments = request.arguments
+        if request.action in self.denied:
+            return "AccessDenied", f"is not authorized to perform: {request.service}:{request.action}"
         if request.action == "AssumeRole" and not arguments.get("ExternalId"):
             return "AccessDenied", "is not authorized to perform: sts:AssumeRole"
         if request.service != "autoscaling" or "AutoScalingGroupName" not in arguments:
@@ -174,7 +182,7 @@ class World:
             is_forced = arguments.get("ForceDelete") == "true"
             if group.instance_states and not is_forced:
                 return "ResourceInUse", "You cannot delete an AutoScalingGroup while there are instances in the group."
-        elif getattr(group, "status", None):
+        elif getattr(group, "status", None) and not request.action.startswith("Describe"):
             return "ValidationError", f"AutoScalingGroup with name {name} is pending delete, and cannot be modified"
         if request.action == "UpdateAutoScalingGroup":
             low, size, high = (int(arguments[key]) for key in ("MinSize", "DesiredCapacity", "MaxSize"))
@@ -227,6 +235,7 @@ class World:
         if self.deleting.get(key, 1) <= 0:
             del self.deleting[key]
             backend.autoscaling_groups.pop(group.name)
+            _forget_scaling(backend, group.name)
 
     def _launch(self, group: FakeAutoScalingGroup) -> None:
         subnets = (group.vpc_zone_identifier or "").split(",")
@@ -302,11 +311,15 @@ def _run(application: Any, environ: dict[str, Any]) -> _Answer:
 def _parse(environ: dict[str, Any], body: bytes) -> Request:
     scope = re.search(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
     key, region, service = scope.groups() if scope else ("", "", "")
-    arguments = {name: found[0] for name, found in parse_qs(body.decode()).items()}
-    return Request(get_account_id_from(key), region, service, arguments.pop("Action", ""), arguments)
+    arguments = {name: found[0] for name, found in parse_qs(body.decode(errors="replace")).items()}
+    _, _, target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")  # where the body is JSON
+    return Request(get_account_id_from(key), region, service, arguments.pop("Action", target), arguments)
 
 
 def _error(start_response: Callable[..., Any], request: Request, status: int, code: str, words: str) -> list[bytes]:
+    if request.service in ("monitoring", "ssm"):
+        start_response(f"{status} Refused", [("Content-Type", "application/x-amz-json-1.1")])
+        return [json.dumps({"__type": code, "message": words}).encode()]
     if request.service == "ec2":
         xml = f"<Response><Errors><Error><Code>{code}</Code><Message>{words}</Message></Error></Errors></Response>"
     else:
@@ -321,6 +334,8 @@ def _error(start_response: Callable[..., Any], request: Request, status: int, co
 def play(world: World, patch: pytest.MonkeyPatch) -> None:
     """Leave to the world what takes time; what is patched are moto's models, not its answers."""
     _play_auto_scaling(world, patch)
+    _play_policies(patch)
+    _play_schedules(patch)
     _play_load_balancing(world, patch)
     _play_ec2(world, patch)
 
@@ -346,12 +361,104 @@ def _play_auto_scaling(world: World, patch: pytest.MonkeyPatch) -> None:
                     return _activity(member, group)
         raise AutoscalingClientError("ValidationError", f"Instance Id not found - No managed instance: {instance_id}")
 
+    plain_create = AutoScalingResponse.create_auto_scaling_group
+
+    def create(response: AutoScalingResponse) -> ActionResult:
+        answer, backend = plain_create(response), response.autoscaling_backend
+        name = response._get_param("AutoScalingGroupName")
+        for hook in response._get_param("LifecycleHookSpecificationList", []):
+            facts = [hook.get(key) for key in ("LifecycleTransition", "HeartbeatTimeout", "DefaultResult")]
+            made = backend.create_lifecycle_hook(hook["LifecycleHookName"], name, *facts)
+            made.role_arn, made.notification_target_arn = hook.get("RoleARN"), hook.get("NotificationTargetARN")
+        return answer
+
+    patch.setattr(AutoScalingResponse, "create_auto_scaling_group", create)
     patch.setattr(FakeAutoScalingGroup, "set_desired_capacity", set_desired_capacity)
     patch.setattr(AutoScalingBackend, "delete_auto_scaling_group", delete_group)
     patch.setattr(AutoScalingBackend, "notify_terminate_instances", forget)
     patch.setattr(AutoScalingBackend, "terminate_instance", terminate)
     patch.setattr(AutoScalingBackend, "update_attached_target_groups", lambda *_: None)
     patch.setattr(AutoScalingBackend, "update_attached_elbs", lambda *_: None)
+
+
+def _play_policies(patch: pytest.MonkeyPatch) -> None:
+    """By group and name, where moto knows them by name alone."""
+    plain_describe, plain_answer = AutoScalingBackend.describe_policies, AutoScalingResponse.put_scaling_policy
+
+    def put_policy(backend: AutoScalingBackend, **given: Any) -> FakeScalingPolicy:
+        policy = FakeScalingPolicy(**given, autoscaling_backend=backend)
+        key = f"{policy.auto_scaling_group_name}/{policy.name}"
+        if policy.policy_type == "TargetTrackingScaling" and key not in backend.policies:
+            for word in ("AlarmHigh", "AlarmLow"):
+                _alarms_of(backend).put_metric_alarm(
+                    f"TargetTracking-{policy.auto_scaling_group_name}-{word}-{policy.name}", "AWS/EC2", "CPUUtilization",
+                    "GreaterThanThreshold", 3, 60, 50.0, "Average", "Do not edit or delete", [], [policy.arn],
+                )  # fmt: skip
+        backend.policies[key] = policy
+        return policy
+
+    def describe(backend: AutoScalingBackend, *arguments: Any, **more: Any) -> list[FakeScalingPolicy]:
+        found = plain_describe(backend, *arguments, **more)
+        for policy in found:
+            alarms = [one for one in _alarms_of(backend).describe_alarms() if policy.arn in one.alarm_actions]
+            policy.alarms = [{"AlarmName": one.name, "AlarmARN": one.alarm_arn} for one in alarms]
+        return found
+
+    def answer_put(response: AutoScalingResponse) -> ActionResult:
+        """moto spells it PolicyArn, which no client reads."""
+        [arn] = plain_answer(response).result.values()
+        return ActionResult({"PolicyARN": arn})
+
+    def delete_policy(response: AutoScalingResponse) -> ActionResult:
+        group, name = response._get_param("AutoScalingGroupName"), response._get_param("PolicyName")
+        if policy := response.autoscaling_backend.policies.pop(f"{group}/{name}", None):
+            _forget_alarms(response.autoscaling_backend, policy)
+        return ActionResult({})
+
+    patch.setattr(AutoScalingBackend, "put_scaling_policy", put_policy)
+    patch.setattr(AutoScalingBackend, "describe_policies", describe)
+    patch.setattr(AutoScalingResponse, "put_scaling_policy", answer_put)
+    patch.setattr(AutoScalingResponse, "delete_policy", delete_policy)
+
+
+def _play_schedules(patch: pytest.MonkeyPatch) -> None:
+    """As policies."""
+
+    def put_action(backend: AutoScalingBackend, name: str, scheduled_action_name: str, **given: Any) -> None:
+        known = ("desired_capacity", "max_size", "min_size", "start_time", "end_time", "recurrence")
+        facts = {key: given.get(key) for key in known} | {"time_zone": given.get("timezone")}
+        start = facts["start_time"]
+        if start is not None and start.replace(tzinfo=None) < utcnow().replace(tzinfo=None):
+            raise AutoscalingClientError("ValidationError", "Given start time is in the past")
+        action = FakeScheduledAction(autos_caling_group_name=name, scheduled_action_name=scheduled_action_name, **facts)
+        backend.scheduled_actions[f"{name}/{scheduled_action_name}"] = action
+
+    def delete_action(backend: AutoScalingBackend, auto_scaling_group_name: str, scheduled_action_name: str) -> None:
+        if backend.scheduled_actions.pop(f"{auto_scaling_group_name}/{scheduled_action_name}", None) is None:
+            raise AutoscalingClientError("ValidationError", "Scheduled action name not found")
+
+    patch.setattr(AutoScalingBackend, "put_scheduled_update_group_action", put_action)
+    patch.setattr(AutoScalingBackend, "delete_scheduled_action", delete_action)
+
+
+def _alarms_of(backend: AutoScalingBackend) -> Any:
+    return moto.backends.get_backend("cloudwatch")[backend.account_id][backend.region_name]
+
+
+def _forget_alarms(backend: AutoScalingBackend, policy: FakeScalingPolicy) -> None:
+    """Only those that AWS itself has made."""
+    alarms = _alarms_of(backend).alarms
+    for name in [
+        one for one in alarms if one.startswith("TargetTracking-") and policy.arn in alarms[one].alarm_actions
+    ]:
+        del alarms[name]
+
+
+def _forget_scaling(backend: AutoScalingBackend, group: str) -> None:
+    for key in [one for one in backend.policies if one.startswith(f"{group}/")]:
+        _forget_alarms(backend, backend.policies.pop(key))
+    for key in [one for one in backend.scheduled_actions if one.startswith(f"{group}/")]:
+        del backend.scheduled_actions[key]
 
 
 def _play_load_balancing(world: World, patch: pytest.MonkeyPatch) -> None:

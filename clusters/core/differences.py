@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
+from clusters.core.scaling import Scaling
 from clusters.core.values import ServerGroup
 
 #: (kind, account, region, name); kind is "server group", "load balancer" or "firewall".
@@ -67,6 +68,8 @@ def _of_server_group(old: ServerGroup | None, new: ServerGroup | None) -> Iterat
         yield ("leaves" if new.is_disabled else "gets back") + " its load balancers", _ids(old)
     elif old.suspended_processes != new.suspended_processes:
         yield (_processes("suspends", new, old) + _processes("resumes", old, new)).strip(), ()
+    for words in _scaling(old.scaling, new.scaling):
+        yield words, ()
     if gone := tuple(sorted({*_ids(old)} - {*_ids(new)})):
         yield "loses instances", gone
     if patched := tuple(one.id for one in new.instances if one.patched != _patches(old).get(one.id, one.patched)):
@@ -76,6 +79,18 @@ def _of_server_group(old: ServerGroup | None, new: ServerGroup | None) -> Iterat
 def _processes(verb: str, more: ServerGroup, less: ServerGroup) -> str:
     names = sorted(more.suspended_processes - less.suspended_processes)
     return f"{verb} {', '.join(names)} " if names else ""
+
+
+def _scaling(old: Scaling, new: Scaling) -> Iterator[str]:
+    for kind, before, after in (
+        ("scaling policy", old.policies, new.policies),
+        ("scheduled action", old.actions, new.actions),
+    ):
+        was, becomes = ({one.name: one for one in things} for things in (before, after))
+        for name in sorted({*was, *becomes}):
+            if was.get(name) != becomes.get(name):
+                verb = "gets" if name not in was else "loses" if name not in becomes else "has a changed"
+                yield f"{verb} {kind} {name}"
 
 
 def _patches(group: ServerGroup) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from clusters.core.scaling import Scaling
+
 
 class InvalidValue(ValueError):
     """A value that no provider could accept; `field` is the dotted path of the offending field."""
@@ -119,6 +121,7 @@ class ServerGroup:
     suspended_processes: frozenset[str] = frozenset()
     tags: dict[str, str] = field(default_factory=dict)
     is_being_destroyed: bool = False
+    scaling: Scaling = field(default_factory=Scaling)
 
     @property
     def is_disabled(self) -> bool:
@@ -149,6 +152,8 @@ class ServerGroupRequest:
     tags: dict[str, str] = field(default_factory=dict)
     #: Fields only one provider understands (AWS: instanceType, keyPair, …), as in the pipeline JSON.
     extra: dict[str, Any] = field(default_factory=dict)
+    #: Only where the cloud has it (`has_scaling`).
+    scaling: Scaling = field(default_factory=Scaling)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ def of_server_group(group: values.ServerGroup, baked_from: BakedFrom) -> Columns
         "load_balancers": sorted(group.load_balancers),
         "security_groups": sorted(group.security_groups),
         "suspended_processes": sorted(group.suspended_processes),
+        "scaling": group.scaling.as_json(),
         "up": group.count(Health.UP),
         "down": group.count(Health.DOWN),
         "starting": group.count(Health.STARTING),

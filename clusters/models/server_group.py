@@ -30,6 +30,8 @@ class ServerGroup(InventoryRow):
     load_balancers = models.JSONField(default=list)
     security_groups = models.JSONField(default=list)
     suspended_processes = models.JSONField(default=list)
+    #: As of clusters.core.scaling.Scaling; {} when nothing changes its size by itself.
+    scaling = models.JSONField(default=dict)
     #: Instances by health.
     up = models.PositiveIntegerField(default=0)
     down = models.PositiveIntegerField(default=0)

@@ -15,8 +15,11 @@ from collections.abc import Collection
 from dataclasses import asdict, replace
 from typing import Any
 
+from django.utils import timezone
+
 from clusters import inventory, queries
 from clusters.core import naming, values
+from clusters.core.scaling import Scaling, copied
 from clusters.core.values import Capacity, InvalidValue
 from clusters.operations import names, traffic_guards
 from clusters.operations.places import (
@@ -57,12 +60,14 @@ def intend_create(
     token: str,
     stack: str = "",
     detail: str = "",
+    like: str = "",
     execution_id: str = "",
 ) -> Json:
     """Reserve the cluster's next name for the token and say what to create; the same token gets the same name.
 
     `launch` holds fields of values.ServerGroupRequest (image_id, capacity {min, desired, max}, load_balancers, …) but
-    region and name. Raises Refused, InvalidValue naming the JSON field, ProviderError.
+    region and name. Its `scaling` is that of the server group `like`, and is made
+    the new one's. Raises Refused, InvalidValue naming the JSON field, ProviderError.
     """
     place = writable(actor, account, region)
     require_execute(actor, application)
@@ -72,6 +77,7 @@ def intend_create(
     _check_parts(place, request)
     name = names.reserve(place, moniker, token)
     tags = request.tags | {ACTOR_TAG: actor.username}
+    scaling = copied(request.scaling, like, name, timezone.now()) if like else request.scaling
     intent: Json = {
         "kind": "create",
         "account": account,
@@ -79,7 +85,7 @@ def intend_create(
         "name": name,
         "cluster": moniker.cluster,
         "application": application,
-        "request": _as_json(replace(request, name=name, tags=tags)),
+        "request": _as_json(replace(request, name=name, tags=tags, scaling=scaling)),
     }
     _record(actor, intent, execution_id, after=intent["request"])
     return intent
@@ -199,6 +205,8 @@ def _check_parts(place: Place, request: values.ServerGroupRequest) -> None:
     """The provider would refuse these too, but only after the intent is written down."""
     provider, where = place.provider, (place.account, place.region)
     check_processes(provider.processes, request.suspended_processes, "suspendedProcesses")
+    if request.scaling and not provider.has_scaling:
+        raise InvalidValue("scaling", f"{provider.label} has no scaling policies and scheduled actions")
     try:
         provider.images.get(*where, request.image_id)
     except NotFound:
@@ -231,7 +239,8 @@ def _before(place: Place, kind: str, name: str) -> Json | None:
 
 
 def _as_json(request: values.ServerGroupRequest) -> Json:
-    return asdict(request) | {"suspended_processes": sorted(request.suspended_processes)}
+    plain = {"suspended_processes": sorted(request.suspended_processes), "scaling": request.scaling.as_json()}
+    return asdict(request) | plain
 
 
 def _request(json: Json) -> values.ServerGroupRequest:
@@ -243,6 +252,7 @@ def _request(json: Json) -> values.ServerGroupRequest:
             "load_balancers": tuple(json.get("load_balancers", ())),
             "security_groups": tuple(json.get("security_groups", ())),
             "suspended_processes": frozenset(json.get("suspended_processes", ())),
+            "scaling": Scaling.from_json(json.get("scaling", {})),
         }
     )
 

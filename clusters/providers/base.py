@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any, BinaryIO, Protocol
 
 from clusters.core import values
+from clusters.core.scaling import ScalingPolicy, ScheduledAction
 
 #: Longest a mutating call may take: connect and read together. An engine lease outlives it.
 CALL_SECONDS = 6.0
@@ -97,6 +98,19 @@ class ServerGroups(Protocol):
         """Raises NotFound; InvalidRequest (field "processes") for a process that the cloud does not have."""
 
     def resume(self, account: str, region: str, name: str, processes: frozenset[str]) -> None: ...
+
+    def put_policy(self, account: str, region: str, name: str, policy: ScalingPolicy) -> None:
+        """Create the scaling policy of its name with its alarms, or make them so; alarms not named stay.
+
+        Raises NotFound, Conflict; NameTaken for an alarm that belongs to something else; InvalidRequest, always where
+        the cloud has no scaling of its own (`has_scaling`). So do the next two.
+        """
+
+    def delete_policy(self, account: str, region: str, name: str, policy: str) -> None:
+        """With the alarms that do nothing else. A policy that is gone is fine."""
+
+    def set_schedule(self, account: str, region: str, name: str, actions: tuple[ScheduledAction, ...]) -> None:
+        """Absolute: scheduled actions that are not among them are deleted."""
 
     def blueprint(self, account: str, region: str, name: str) -> values.ServerGroupRequest:
         """The request that would make its like under the same name, at its present capacity: what a clone starts from.
@@ -214,6 +228,8 @@ class CloudProvider(Protocol):
     can_patch: bool
     #: Those its server groups have, which can be suspended.
     processes: frozenset[values.Process]
+    #: Whether server groups can change their size by themselves.
+    has_scaling: bool
     server_groups: ServerGroups
     instances: Instances
     images: Images

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from clusters.core import naming, selection, values
+from clusters.core.scaling import Scaling
 from clusters.core.values import InvalidValue
 from clusters.models import Account, Application
 from clusters.providers import get_provider
-from clusters.providers.base import CloudProvider
+from clusters.providers.base import CloudProvider, NotFound
 from clusters.trust.permissions import READ, Actor, Refused, require
 
 
@@ -76,13 +77,33 @@ def live_blueprint(actor: Actor, account: str, region: str, name: str) -> values
     Refused also without READ on the application it belongs to: its environment may hold what is for those alone.
     """
     provider = readable(actor, account)
+    _require_owner(actor, name)
+    return provider.server_groups.blueprint(account, region, name)
+
+
+def live_scaling(actor: Actor, account: str, region: str, name: str) -> Scaling:
+    """What changes the server group's size by itself; nothing where the cloud has no such thing, or the group is gone.
+
+    Refused also without READ on the application it belongs to.
+    """
+    provider = readable(actor, account)
+    _require_owner(actor, name)
+    if not provider.has_scaling:
+        return Scaling()
+    try:
+        return provider.server_groups.get(account, region, name).scaling
+    except NotFound:
+        return Scaling()
+
+
+def _require_owner(actor: Actor, name: str) -> None:
+    """Raises Refused without READ on the application to which a server group of that name belongs."""
     moniker = naming.parse(name)
     owner = Application.objects.filter(name=moniker.app).select_related("owner_role").first() if moniker else None
     if owner is not None:
         require(actor, READ, owner)
     elif not actor.is_superuser:
         raise Refused(f"{actor.username} lacks READ on the application of {name}.")
-    return provider.server_groups.blueprint(account, region, name)
 
 
 def live_image(actor: Actor, account: str, region: str, image_id: str) -> values.Image:

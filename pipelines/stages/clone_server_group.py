@@ -117,6 +117,7 @@ class CloneServerGroup(CreatingStage):
         like = {name: value for name, value in asdict(blueprint).items() if name not in ("name", "region")}
         given = config.request(_image(step, config, region) or blueprint.image_id, blueprint.capacity)
         launch = like | {"image_id": given["image_id"], "extra": like["extra"] | given["extra"]}
+        launch["scaling"] = creating.copied_scaling(config, blueprint.scaling)
         launch |= {there: given[there] for name, there in OVERRIDES.items() if name in config.model_fields_set}
         if {"load_balancers", "target_groups"} & config.model_fields_set:
             launch["load_balancers"] = given["load_balancers"]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from clusters import queries
 from clusters.core.values import Capacity
 from pipelines.core.plan import Json, StepFailed, StepView
-from pipelines.stages.parts import images
+from pipelines.stages.parts import creating, images
 from pipelines.stages.parts.creating import CreatingConfig, CreatingStage
 
 
@@ -26,4 +26,8 @@ class CreateServerGroup(CreatingStage):
     def launch(self, step: StepView, config: Any, region: str) -> tuple[Json, Capacity]:
         image = images.chosen_image(step.stage, config, region)
         wish = _capacity(step, config, region)
-        return config.request(image, wish), wish
+        launch = config.request(image, wish)
+        if config.source.name and config.copy_source_scaling_policies_and_actions:
+            scaling = queries.live_scaling(step.stage.actor, config.account_name, region, config.source.name)
+            launch["scaling"] = creating.copied_scaling(config, scaling)
+        return launch, wish

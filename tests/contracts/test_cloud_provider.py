@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from clusters.core.scaling import Alarm, PolicyKind, Scaling, ScalingPolicy, ScheduledAction, has_policy
 from clusters.core.values import (
     BakeRequest,
     BakeState,
@@ -284,6 +286,92 @@ def test_the_blueprint_of_a_group_makes_its_like(stage: Stage, request_: ServerG
     assert replace(blueprint, extra=request.extra) == replace(request, capacity=Capacity(0, 0, 2))
     with pytest.raises(NotFound):
         stage.cloud.server_groups.blueprint(ACCOUNT, stage.region, "none-v000")
+
+
+# Scaling ----------------------------------------------------------------------------------------------------------
+
+ALARM = Alarm(
+    "hello-main-v000-busy",
+    {
+        "metricName": "CPUUtilization", "namespace": "AWS/EC2", "statistic": "Average", "period": 60, "threshold": 70.0,
+        "evaluationPeriods": 2, "comparisonOperator": "GreaterThanThreshold",
+        "dimensions": [{"name": "AutoScalingGroupName", "value": "hello-main-v000"}],
+    },
+)  # fmt: skip
+ADD_ONE = {"adjustmentType": "ChangeInCapacity", "scalingAdjustment": 1, "cooldown": 60}
+STEPS = {
+    "adjustmentType": "PercentChangeInCapacity", "minAdjustmentMagnitude": 2, "estimatedInstanceWarmup": 30,
+    "metricAggregationType": "Average",
+    "stepAdjustments": [
+        {"metricIntervalLowerBound": 0.0, "metricIntervalUpperBound": 20.0, "scalingAdjustment": 10},
+        {"metricIntervalLowerBound": 20.0, "scalingAdjustment": 30},
+    ],
+}  # fmt: skip
+TARGET = {
+    "estimatedInstanceWarmup": 60,
+    "targetTrackingConfiguration": {
+        "targetValue": 50.0, "disableScaleIn": True,
+        "predefinedMetricSpecification": {"predefinedMetricType": "ASGAverageCPUUtilization"},
+    },
+}  # fmt: skip
+POLICIES = (
+    ScalingPolicy("simple", PolicyKind.SIMPLE, ADD_ONE),
+    ScalingPolicy("steps", PolicyKind.STEP, STEPS, (ALARM,)),
+    ScalingPolicy("target", PolicyKind.TARGET, TARGET),
+)
+MORNING = ScheduledAction("morning", "0 9 * * 1-5", min=1, max=3, desired=2, time_zone="Europe/Berlin")
+ONCE = ScheduledAction("once", desired=0, starts_at=datetime(2099, 1, 1, tzinfo=UTC))
+
+
+@where_not_refused("server_groups.put_policy")
+def test_scaling_policies_are_kept_changed_and_deleted(stage: Stage, group: ServerGroup) -> None:
+    place = ACCOUNT, stage.region, group.name
+    for policy in (*POLICIES, *POLICIES):
+        stage.cloud.server_groups.put_policy(*place, policy)
+    scaling = stage.get(group.name).scaling
+    assert [policy.name for policy in scaling.policies] == ["simple", "steps", "target"]
+    assert all(has_policy(scaling, policy) for policy in POLICIES)
+    louder = replace(ALARM, settings=ALARM.settings | {"threshold": 90.0})
+    stage.cloud.server_groups.put_policy(*place, replace(POLICIES[1], alarms=(louder,)))
+    [_, steps, target] = stage.get(group.name).scaling.policies
+    assert (steps.alarms[0].settings["threshold"], target.alarms) == (90.0, ())
+    for _ in range(2):
+        stage.cloud.server_groups.delete_policy(*place, "steps")
+    assert [policy.name for policy in stage.get(group.name).scaling.policies] == ["simple", "target"]
+    with pytest.raises(NotFound):
+        stage.cloud.server_groups.put_policy(ACCOUNT, stage.region, "none-v000", POLICIES[0])
+
+
+@where_not_refused("server_groups.set_schedule")
+def test_the_schedule_of_a_group_is_what_was_set_last(stage: Stage, group: ServerGroup) -> None:
+    place = ACCOUNT, stage.region, group.name
+    for actions in ((MORNING, ONCE), (MORNING, ONCE), (replace(MORNING, desired=3),), ()):
+        stage.cloud.server_groups.set_schedule(*place, actions)
+        assert stage.get(group.name).scaling.actions == actions
+
+
+@where_not_refused("server_groups.put_policy")
+def test_a_group_is_created_with_its_scaling(stage: Stage, request_: ServerGroupRequest) -> None:
+    scaling = Scaling(POLICIES, (MORNING,))
+    made = stage.create(replace(request_, scaling=scaling))
+    assert all(has_policy(made.scaling, policy) for policy in POLICIES)
+    assert made.scaling.actions == (MORNING,)
+    assert stage.cloud.server_groups.blueprint(ACCOUNT, stage.region, made.name).scaling == made.scaling
+
+
+@pytest.mark.parametrize("stage", [LOCAL], indirect=True)
+def test_a_cloud_without_scaling_refuses_it(stage: Stage, request_: ServerGroupRequest) -> None:
+    assert not stage.cloud.has_scaling
+    place = ACCOUNT, stage.region, request_.name
+    for refused in (
+        lambda: stage.cloud.server_groups.put_policy(*place, POLICIES[0]),
+        lambda: stage.cloud.server_groups.delete_policy(*place, "simple"),
+        lambda: stage.cloud.server_groups.set_schedule(*place, ()),
+        lambda: stage.cloud.server_groups.create(ACCOUNT, replace(request_, scaling=Scaling(POLICIES)), "token-1"),
+    ):
+        with pytest.raises(InvalidRequest, match="measures nothing"):
+            refused()
+    assert stage.names() == []
 
 
 # Instances --------------------------------------------------------------------------------------------------------

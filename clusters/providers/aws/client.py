@@ -37,11 +37,12 @@ RENEW_BEFORE = timedelta(minutes=5)
 _PAGING = {
     "ec2": ("NextToken", "NextToken", "MaxResults"),
     "autoscaling": ("NextToken", "NextToken", "MaxRecords"),
+    "cloudwatch": ("NextToken", "NextToken", "MaxRecords"),
     "ssm": ("NextToken", "NextToken", "MaxResults"),
     "elb": ("Marker", "NextMarker", "PageSize"),
     "elbv2": ("Marker", "NextMarker", "PageSize"),
 }
-_PAGE_SIZES = {"autoscaling": 100, "elb": 400, "elbv2": 400, "ec2": 1000, "ssm": 50}
+_PAGE_SIZES = {"autoscaling": 100, "cloudwatch": 100, "elb": 400, "elbv2": 400, "ec2": 1000, "ssm": 50}
 _SMALLER_PAGES = {"describe_launch_templates": 200, "describe_launch_template_versions": 200}
 
 

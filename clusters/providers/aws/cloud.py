@@ -23,6 +23,7 @@ class AwsCloud:
     has_packages = False
     can_patch = True
     processes = frozenset(Process)
+    has_scaling = True
 
     def __init__(
         self, lookup: accounts.Lookup = accounts.from_rows, allowed_hosts: Callable[[], Iterable[str]] | None = None

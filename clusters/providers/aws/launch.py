@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clusters.core.values import ServerGroupRequest
-from clusters.providers.aws import places, reading
+from clusters.providers.aws import places, reading, scaling
 from clusters.providers.aws.client import Aws, Json, in_filters
 from clusters.providers.base import TOKEN_TAG, InvalidRequest, NotFound
 
@@ -206,7 +206,7 @@ def group_arguments(request: ServerGroupRequest, parts: Parts) -> Json:
         "VPCZoneIdentifier": ",".join(parts.network.subnet_ids),
         "HealthCheckGracePeriod": request.health_check_grace_seconds,
         "HealthCheckType": extra.get("healthCheckType") or "EC2",
-        "DefaultCooldown": int(extra.get("cooldown") or 10),
+        "DefaultCooldown": 10 if (cooldown := extra.get("cooldown")) in (None, "") else int(cooldown),
         "TerminationPolicies": list(extra.get("terminationPolicies") or ("Default",)),
     }
     if parts.target_arns:
@@ -242,7 +242,12 @@ def as_request(aws: Aws, group: Json, data: Json) -> ServerGroupRequest:
         health_check_grace_seconds=int(group.get("HealthCheckGracePeriod", 0)),
         environment=environment,
         tags=tags,
-        extra=_extra(group, data) | ({"base64UserData": user_data} if user_data else {}),
+        extra={
+            **_extra_of_group(aws, group),
+            **_extra_of_launch(data),
+            **({"base64UserData": user_data} if user_data else {}),
+        },
+        scaling=scaling.told(aws, [group])(group["AutoScalingGroupName"]),
     )
 
 
@@ -269,15 +274,34 @@ def _born_without(aws: Aws, group: Json) -> frozenset[str]:
     return frozenset()
 
 
-def _extra(group: Json, data: Json) -> Json:
-    """The fields that only AWS understands, by the names in a pipeline."""
+def _extra_of_group(aws: Aws, group: Json) -> Json:
+    """The fields that only AWS understands, by the names in a pipeline: those of the group itself."""
     extra: Json = {
         "subnetIds": [name for name in group.get("VPCZoneIdentifier", "").split(",") if name],
         "healthCheckType": group.get("HealthCheckType", "EC2"),
         "cooldown": group.get("DefaultCooldown", 0),
         "terminationPolicies": group.get("TerminationPolicies", []),
+    }
+    if metrics := group.get("EnabledMetrics"):
+        extra["enabledMetrics"] = sorted(metric["Metric"] for metric in metrics)
+    if group.get("CapacityRebalance"):
+        extra["capacityRebalance"] = True
+    if group.get("PlacementGroup"):
+        extra["placement"] = group["PlacementGroup"]
+    name = group["AutoScalingGroupName"]
+    if hooks := aws.read("autoscaling", "describe_lifecycle_hooks", AutoScalingGroupName=name)["LifecycleHooks"]:
+        extra["lifecycleHooks"] = [
+            {ours: hook[theirs] for ours, theirs in _HOOK.items() if hook.get(theirs) is not None} for hook in hooks
+        ]
+    return extra
+
+
+def _extra_of_launch(data: Json) -> Json:
+    """Likewise, those of what it launches."""
+    extra: Json = {
         "instanceType": data.get("InstanceType", ""),
         **{ours: data[theirs] for ours, theirs in _SIMPLE.items() if data.get(theirs)},
+        **_switches(data),
     }
     if data.get("KeyName"):
         extra["keyPair"] = data["KeyName"]
@@ -288,9 +312,29 @@ def _extra(group: Json, data: Json) -> Json:
         extra["spotPrice"] = spot
     if devices := data.get("BlockDeviceMappings"):
         extra["blockDevices"] = [_read_disk(device) for device in devices]
+    for tags in data.get("TagSpecifications", []):
+        if tags["ResourceType"] == "volume":
+            extra["blockDeviceTags"] = {tag["Key"]: tag["Value"] for tag in tags["Tags"]}
+    return extra
+
+
+def _switches(data: Json) -> Json:
+    """What is on or off, where that is said."""
+    extra: Json = {}
+    monitoring: Json = (
+        data.get("Monitoring") or data.get("InstanceMonitoring") or {}
+    )  # a launch configuration's word for it
+    if "Enabled" in monitoring:
+        extra["instanceMonitoring"] = monitoring["Enabled"]
+    if credits := data.get("CreditSpecification", {}).get("CpuCredits"):
+        extra["unlimitedCpuCredits"] = credits == "unlimited"
+    if data.get("EnclaveOptions", {}).get("Enabled"):
+        extra["enableEnclave"] = True
     for interface in data.get("NetworkInterfaces", []):
         if "AssociatePublicIpAddress" in interface:
             extra["associatePublicIpAddress"] = interface["AssociatePublicIpAddress"]
+        if interface.get("Ipv6AddressCount"):
+            extra["associateIPv6Address"] = True
     if data.get("MetadataOptions", {}).get("HttpTokens") == "optional":
         extra["requireIMDSv2"] = False
     return extra

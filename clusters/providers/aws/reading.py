@@ -4,12 +4,13 @@ targets has to be asked for by target group.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from clusters.core.scaling import Scaling
 from clusters.core.values import Capacity, HealthReport, Instance, ServerGroup, sum_up
-from clusters.providers.aws import health, patching, places
+from clusters.providers.aws import health, patching, places, scaling
 from clusters.providers.aws.client import Aws, Json, in_filters
 from clusters.providers.base import NotFound
 
@@ -33,6 +34,7 @@ class Facts:
     firewalls: dict[str, str] = field(default_factory=dict)
     targets: dict[str, dict[str, Json]] = field(default_factory=dict)
     classic: dict[str, dict[str, Json]] = field(default_factory=dict)
+    scaling: Callable[[str], Scaling] = lambda _: Scaling()
 
 
 def raw_groups(aws: Aws, *names: str) -> list[Json]:
@@ -118,7 +120,9 @@ def configurations(aws: Aws, groups: list[Json]) -> dict[str, Json]:
 def _facts(aws: Aws, groups: list[Json]) -> Facts:
     if not groups:
         return Facts()
-    facts = Facts(templates=templates(aws, groups), configurations=configurations(aws, groups))
+    facts = Facts(
+        templates=templates(aws, groups), configurations=configurations(aws, groups), scaling=scaling.told(aws, groups)
+    )
     if any(group.get("Instances") for group in groups):
         names = [group["AutoScalingGroupName"] for group in groups]
         facts.instances = instances_of(aws, names)
@@ -214,6 +218,7 @@ def _value(aws: Aws, group: Json, facts: Facts) -> ServerGroup:
         suspended_processes=suspended_of(group),
         tags=own_tags(group),
         is_being_destroyed=bool(group.get("Status")),
+        scaling=facts.scaling(group["AutoScalingGroupName"]),
     )
 
 

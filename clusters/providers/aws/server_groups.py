@@ -10,8 +10,9 @@ import builtins
 from collections.abc import Callable
 from contextlib import suppress
 
+from clusters.core.scaling import ScalingPolicy, ScheduledAction
 from clusters.core.values import DISABLED_PROCESSES, Capacity, Process, ServerGroup, ServerGroupRequest
-from clusters.providers.aws import launch, places, reading
+from clusters.providers.aws import launch, places, reading, scaling
 from clusters.providers.aws.client import READ_SECONDS, Aws, Clients, Json, in_filters
 from clusters.providers.base import TOKEN_TAG, Conflict, InvalidRequest, NameTaken, NotFound, check_processes
 
@@ -83,11 +84,30 @@ class ServerGroups:
         if processes:
             aws.do("autoscaling", "resume_processes", **_processes(name, processes))
 
+    def put_policy(self, account: str, region: str, name: str, policy: ScalingPolicy) -> None:
+        aws = self._clients.at(account, region)
+        _usable(aws, name)
+        scaling.put_policy(aws, name, policy)
+
+    def delete_policy(self, account: str, region: str, name: str, policy: str) -> None:
+        aws = self._clients.at(account, region)
+        _usable(aws, name)
+        scaling.delete_policy(aws, name, policy)
+
+    def set_schedule(self, account: str, region: str, name: str, actions: tuple[ScheduledAction, ...]) -> None:
+        aws = self._clients.at(account, region)
+        _usable(aws, name)
+        scaling.set_schedule(aws, name, actions)
+
     def destroy(self, account: str, region: str, name: str) -> None:
-        """The template goes after its group: where the group is gone already, its tag finds the template."""
+        """The template goes after its group: where the group is gone already, its tag finds the template.
+
+        Alarms go before it: policies lead to them, and vanish with their group.
+        """
         aws = self._clients.at(account, region)
         for group in reading.raw_groups(aws, name):
             if not group.get("Status"):
+                scaling.delete_alarms(aws, name)
                 with suppress(NotFound):
                     aws.do("autoscaling", "delete_auto_scaling_group", AutoScalingGroupName=name, ForceDelete=True)
         filters = in_filters(f"tag:{launch.GROUP_TAG}", [name])
@@ -126,7 +146,7 @@ def _create(aws: Aws, request: ServerGroupRequest, token: str) -> Json:
     """Whole at once where one call can; else without instances and without its token, see `_complete`."""
     parts = launch.find_parts(aws, request)
     template_id = _template(aws, request, parts, token)
-    takes_more = bool(request.suspended_processes or request.extra.get("enabledMetrics"))
+    takes_more = bool(request.suspended_processes or request.extra.get("enabledMetrics") or request.scaling)
     capacity = Capacity(0, 0, 0) if takes_more else request.capacity
     own = {reading.BEGUN_TAG: token} if takes_more else {TOKEN_TAG: token}
     try:
@@ -187,6 +207,7 @@ def _complete(aws: Aws, request: ServerGroupRequest, token: str) -> None:
     if metrics := request.extra.get("enabledMetrics"):
         metrics_too = {"Granularity": "1Minute", "Metrics": list(metrics)}
         aws.do("autoscaling", "enable_metrics_collection", AutoScalingGroupName=request.name, **metrics_too)
+    scaling.complete(aws, request.name, request.scaling)
     _set_capacity(aws, request.name, request.capacity)
     aws.do("autoscaling", "create_or_update_tags", Tags=_tags(request.name, {TOKEN_TAG: token}, is_passed_on=False))
 

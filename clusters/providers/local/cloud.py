@@ -22,6 +22,7 @@ class LocalCloud:
     has_packages = True
     can_patch = True
     processes = PROCESSES
+    has_scaling = False
 
     def __init__(self, client: Client | None = None) -> None:
         client = client or Client()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 
+from clusters.core.scaling import ScalingPolicy, ScheduledAction
 from clusters.core.values import Capacity, ServerGroup, ServerGroupRequest
 from clusters.providers.local.client import Client
 
@@ -35,6 +36,15 @@ class ServerGroups:
 
     def resume(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
         self._change("resume", account, region, name, processes=processes)
+
+    def put_policy(self, account: str, region: str, name: str, policy: ScalingPolicy) -> None:
+        self._change("put_policy", account, region, name, policy=policy)
+
+    def delete_policy(self, account: str, region: str, name: str, policy: str) -> None:
+        self._change("delete_policy", account, region, name, policy=policy)
+
+    def set_schedule(self, account: str, region: str, name: str, actions: tuple[ScheduledAction, ...]) -> None:
+        self._change("set_schedule", account, region, name, actions=actions)
 
     def blueprint(self, account: str, region: str, name: str) -> ServerGroupRequest:
         return self._call("server_groups/blueprint", ServerGroupRequest, account=account, region=region, name=name)

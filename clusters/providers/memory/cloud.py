@@ -21,6 +21,7 @@ class MemoryCloud:
     has_packages = True
     can_patch = True
     processes = frozenset(Process)
+    has_scaling = True
 
     def __init__(
         self,

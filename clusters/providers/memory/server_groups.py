@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Callable
 from dataclasses import replace
 
+from clusters.core.scaling import Scaling, ScalingPolicy, ScheduledAction
 from clusters.core.values import (
     DISABLED_PROCESSES,
     Capacity,
@@ -63,6 +65,7 @@ class ServerGroups(Part):
             security_groups=request.security_groups,
             suspended_processes=request.suspended_processes,
             tags=request.tags | {TOKEN_TAG: token},
+            scaling=request.scaling,
         )
         self.world.requests[account, request.region, request.name] = request
         return self.world.keep(group)
@@ -92,9 +95,22 @@ class ServerGroups(Part):
         self._change(account, region, name, remove=processes)
 
     @call
+    def put_policy(self, account: str, region: str, name: str, policy: ScalingPolicy) -> None:
+        self._scale(account, region, name, lambda scaling: scaling.with_policy(policy))
+
+    @call
+    def delete_policy(self, account: str, region: str, name: str, policy: str) -> None:
+        self._scale(account, region, name, lambda scaling: scaling.without_policy(policy))
+
+    @call
+    def set_schedule(self, account: str, region: str, name: str, actions: tuple[ScheduledAction, ...]) -> None:
+        self._scale(account, region, name, lambda scaling: scaling.with_schedule(actions))
+
+    @call
     def blueprint(self, account: str, region: str, name: str) -> ServerGroupRequest:
         group = self._find(account, region, name)
-        return replace(self.world.requests[account, region, name], capacity=group.capacity)
+        request = self.world.requests[account, region, name]
+        return replace(request, capacity=group.capacity, scaling=group.scaling)
 
     @call
     def destroy(self, account: str, region: str, name: str) -> None:
@@ -136,6 +152,10 @@ class ServerGroups(Part):
     ) -> None:
         group = self._usable(account, region, name)
         self.world.keep(replace(group, suspended_processes=(group.suspended_processes | add) - remove))
+
+    def _scale(self, account: str, region: str, name: str, change: Callable[[Scaling], Scaling]) -> None:
+        group = self._usable(account, region, name)
+        self.world.keep(replace(group, scaling=change(group.scaling)))
 
     def _switch(self, account: str, region: str, name: str, moves: dict[Health, Health]) -> None:
         """Move what the load balancers say about each instance."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from clusters import queries
+from clusters.core.scaling import Scaling
 from clusters.core.values import Capacity, ServerGroup
 from clusters.operations import server_groups
 from pipelines import strategies
@@ -75,6 +76,19 @@ def determine_source(step: StepView, config: CreatingConfig) -> Outcome:
     if step.tries < TRIES_FOR_SOURCE:
         return Running(f"a server group of {cluster} to take the capacity from", again_in=pace.again_in(step))
     raise StepFailed(f"useSourceCapacity: {cluster} has no server group in {region}.", field="useSourceCapacity")
+
+
+def copied_scaling(config: CreatingConfig, scaling: Scaling) -> Json:
+    """What the new server group takes over of its source's scaling. Raises StepFailed when it could not be read."""
+    if not config.copy_source_scaling_policies_and_actions:
+        return {}
+    if scaling.unread:
+        raise StepFailed(
+            f"What scales {config.source.name} cannot be read ({scaling.unread}), so it cannot be copied. Set"
+            " copySourceScalingPoliciesAndActions to false to go without.",
+            field="copySourceScalingPoliciesAndActions",
+        )
+    return scaling.as_json()
 
 
 def _create(intent: Intent, step: StepView) -> Outcome:
@@ -164,6 +178,7 @@ class CreatingStage(BaseStage):
                 stack=config.stack,
                 detail=config.free_form_details,
                 launch=launch | {"capacity": capacity.as_json()},
+                like=config.source.name,
                 token=step.token,
                 execution_id=step.stage.execution_id,
             )

@@ -21,7 +21,7 @@ _AWS = (
     " includeAccountLifecycleHooks spotPrice kernelId ramdiskId setLaunchTemplate requireIMDSv2 unlimitedCpuCredits"
     " capacityRebalance enableEnclave placement licenseSpecifications onDemandAllocationStrategy onDemandBaseCapacity"
     " onDemandPercentageAboveBaseCapacity spotAllocationStrategy spotInstancePools"
-    " launchTemplateOverridesForInstanceType copySourceCustomBlockDeviceMappings copySourceScalingPoliciesAndActions"
+    " launchTemplateOverridesForInstanceType copySourceCustomBlockDeviceMappings"
     " copySourceSubnetIdOverrides startDisabled ignoreSequence sequence"
 )
 AWS_FIELDS = frozenset(_AWS.split())
@@ -71,6 +71,8 @@ class Launch(rolling_red_black.Options, custom.Options, ClusterConfig):
     health_check_grace_period: int = Field(default=600, ge=0)
     environment: dict[str, str] = {}
     tags: dict[str, str] = {}
+    #: From the server group that the new one takes over from, where the cloud has them.
+    copy_source_scaling_policies_and_actions: bool = True
 
     @field_validator("availability_zones")
     @classmethod

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from clusters.core.scaling import ScalingPolicy, ScheduledAction
 from clusters.core.values import DISABLED_PROCESSES, Capacity, Image, ServerGroup, ServerGroupRequest
 from clusters.providers.base import Conflict, InvalidRequest, NameTaken, NotFound, Unavailable, check_processes
 from clusters.providers.local import PROCESSES
@@ -75,6 +76,15 @@ class ServerGroups:
     def resume(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
         self._change(account, region, name, lambda group: replace(group, suspended=group.suspended - processes))
 
+    def put_policy(self, account: str, region: str, name: str, policy: ScalingPolicy) -> None:
+        raise _no_scaling()
+
+    def delete_policy(self, account: str, region: str, name: str, policy: str) -> None:
+        raise _no_scaling()
+
+    def set_schedule(self, account: str, region: str, name: str, actions: tuple[ScheduledAction, ...]) -> None:
+        raise _no_scaling()
+
     def blueprint(self, account: str, region: str, name: str) -> ServerGroupRequest:
         group = self._find(account, region, name)
         return replace(group.request, capacity=group.capacity)
@@ -124,6 +134,8 @@ class ServerGroups:
         check_processes(PROCESSES, request.suspended_processes, "suspendedProcesses")
         _check_size(request.capacity)
         _check_environment(request.environment)
+        if request.scaling:
+            raise _no_scaling()
         if not _NAME.fullmatch(request.name):
             raise InvalidRequest(f"{request.name!r} is not a server group's name", field="name")
         image = self._store.images.get(path_key(account, request.region, request.image_id))
@@ -143,6 +155,10 @@ class ServerGroups:
             if uid not in taken:
                 return uid
         raise Unavailable(f"this host already has {len(taken)} server groups")
+
+
+def _no_scaling() -> InvalidRequest:
+    return InvalidRequest("this host measures nothing by which server groups could change their size", field="scaling")
 
 
 def _check_size(capacity: Capacity) -> None:
