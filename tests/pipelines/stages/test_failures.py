@@ -100,6 +100,7 @@ def test_each_fails_on_this_host_as_it_should(
         assert failures(site) == {}
 
 
+@pytest.mark.long  # the other half of a table that runs every day
 def test_each_fails_on_aws_as_it_should(amazon: Amazon, settings: Any, tmp_path: Path) -> None:
     amazon.moto.world.never_healthy.add("shop-web-v001")
     with on_amazon(amazon, settings, tmp_path) as site:
