@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
+from pipelines.core.beginning import begin
 from pipelines.core.draft import Draft
 from pipelines.core.plan import (
     Child,
@@ -18,6 +20,7 @@ from pipelines.core.plan import (
     StepSpec,
     Succeeded,
 )
+from pipelines.core.scope import Scope, context_of
 from pipelines.core.snapshot import Phase, Stage, Step, StepStatus
 from pipelines.core.status import Status
 from pipelines.core.view import stage_view
@@ -123,15 +126,28 @@ class Lifecycle:
     # a stage from its start to its end
 
     def start(self, stage: Stage) -> None:
-        stage = self.draft.move_stage(stage, Status.RUNNING)
         stage_type = self.find_type(stage.type_key)
+        scope = self._scope(stage)
+        if stage.parent_id is None:
+            begun = begin(stage.context, stage_type, scope, self.draft.now)
+            stage = self.draft.set_stage(stage, context=begun.context)
+            if begun.skipped:
+                self.draft.move_stage(stage, Status.SKIPPED, begun.skipped)
+                return
+            stage = self.draft.move_stage(stage, Status.RUNNING)
+            if begun.failure:
+                self.draft.move_stage(stage, Status.TERMINAL, begun.failure)
+                return
+        else:
+            stage = self.draft.move_stage(stage, Status.RUNNING)
         if stage_type is None:
             self.fail(stage, f"There is no stage type {stage.type_key!r} here.")
             return
         try:
             children = stage_type.before(stage_type.parse(stage.context), self._view(stage))
         except StepFailed as error:
-            self.fail(stage, error.message)
+            told = scope.told(error.field) if error.field else ""
+            self.fail(stage, f"{error.message} {told}".strip())
             return
         if children:
             self.draft.set_stage(stage, phase=Phase.BEFORE)
@@ -165,7 +181,7 @@ class Lifecycle:
         holder: Stage | None = stage
         while spec.is_timeout_overridable and holder is not None:
             if own := holder.context.get("stageTimeoutMs"):
-                return (holder.started_at or self.draft.now) + timedelta(milliseconds=float(own))
+                return (holder.started_at or self.draft.now) + _milliseconds(own)
             holder = self.draft.stages[holder.parent_id] if holder.parent_id else None
         return None if seconds is None else self.draft.now + timedelta(seconds=seconds)
 
@@ -295,5 +311,18 @@ class Lifecycle:
         others = (other for other in self.draft.stages.values() if other.parent_id is not None)
         return any((other.parent_id, other.owner) in places and other.status.halts for other in others)
 
+    def _scope(self, stage: Stage) -> Scope:
+        draft = self.draft
+        return Scope(lambda: context_of(draft.execution, draft.stages, draft.stages[stage.id], draft.now))
+
     def _view(self, stage: Stage) -> StageView:
         return stage_view(self.draft.execution, self.draft.stages, self.draft.stages[stage.id])
+
+
+def _milliseconds(written: Any) -> timedelta:
+    try:
+        return timedelta(milliseconds=float(written))
+    except (TypeError, ValueError, OverflowError):
+        raise StepFailed(
+            f"stageTimeoutMs: {str(written)[:100]!r} is no number of milliseconds.", field="stageTimeoutMs"
+        ) from None

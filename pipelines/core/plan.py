@@ -6,7 +6,7 @@ the world and may be repeated; *effect* changes the world once, in three calls t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -214,6 +214,25 @@ class Effect:
 StepSpec = Observe | Effect
 
 
+class Expressions(Protocol):
+    """Evaluates expressions as the stage sees them when it begins (pipelines.core.scope). Nothing raises: what has no
+    value stays as it is, or is None when it is bare, and is told under its path, which begins with `at`."""
+
+    def evaluate(
+        self, value: Any, *, at: str = "", but: Collection[str] = (), also: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The value with each ${…} replaced. `but` names keys left alone, `also` more names to see."""
+        ...
+
+    def bare(self, expression: str, *, at: str) -> Any:
+        """The value of an expression without ${}."""
+        ...
+
+    def told(self, at: str) -> str:
+        """What was told of a path, in sentences; "" when nothing was."""
+        ...
+
+
 class StageType(Protocol):
     """One kind of stage. `parse(context)` gives the typed config or raises StepFailed naming the field."""
 
@@ -224,6 +243,14 @@ class StageType(Protocol):
     is_restartable: ClassVar[bool]
     #: A child of this type runs only while other children do, and is dismissed once these have ended well.
     is_companion: ClassVar[bool]
+
+    def bare_expressions(self, context: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """(path, expression) of the fields that hold an expression without ${}."""
+        ...
+
+    def evaluated(self, context: Json, expressions: Expressions) -> Json:
+        """The context with its expressions replaced: asked once, when a stage of the pipeline begins."""
+        ...
 
     def parse(self, context: Mapping[str, Any]) -> Any: ...
     def before(self, config: Any, stage: StageView) -> list[Child]: ...

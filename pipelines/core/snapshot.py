@@ -98,6 +98,12 @@ class Execution:
     signal: int = 0
     actor: Any = None
     trigger: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    #: None: an ad-hoc execution.
+    pipeline_id: str | None = None
+    started_by: str = ""
+    #: What expressions may ask beside the execution (pipelines.core.expressions.Directory); None: nothing.
+    directory: Any = None
     is_cancel_requested: bool = False
     started_at: datetime | None = None
     ended_at: datetime | None = None

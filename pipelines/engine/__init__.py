@@ -6,6 +6,7 @@ store.py   rows to snapshot; a decision to rows, in one statement
 steps.py   try a step: look, or write down, do and find out
 drive.py   claim, decide, write, try, again
 sweep.py   what nobody was told about: due, abandoned, unsent
+directory.py  what expressions may ask beside their execution
 kin.py     executions that stages started: called off with them, their end told to them
 timer.py   drives what falls due, in every worker process
 work.py    long work beside executions: claimed, tended, ended

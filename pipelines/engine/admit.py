@@ -22,6 +22,7 @@ from pipelines.core.plan import Json
 from pipelines.core.snapshot import Snapshot
 from pipelines.core.status import Status
 from pipelines.engine import outbox, store
+from pipelines.engine.directory import Directory
 from pipelines.engine.lease import Lease
 from pipelines.models import Execution, Pipeline
 from pipelines.models.ids import uuid7
@@ -58,7 +59,15 @@ class Admission:
             for position, stage in enumerate(self.spec.stages)
         ]
         execution = snapshot.Execution(
-            execution_id, self.application, Status.NOT_STARTED, actor=self.actor, trigger=self.trigger
+            execution_id,
+            self.application,
+            Status.NOT_STARTED,
+            actor=self.actor,
+            trigger=self.trigger,
+            name=self.spec.name,
+            pipeline_id=self.pipeline.pk if self.pipeline else None,
+            started_by=self.actor.username,
+            directory=Directory(self.actor),
         )
         return Snapshot(execution, {stage.id: stage for stage in stages})
 

@@ -26,6 +26,7 @@ from pipelines.core.plan import Judgment
 from pipelines.core.snapshot import Execution, Phase, Snapshot, Stage, Step, StepStatus
 from pipelines.core.status import Status
 from pipelines.engine import kin, outbox
+from pipelines.engine.directory import Directory
 from pipelines.engine.lease import Lease, Stale, lease_seconds
 from pipelines.models.ids import to_ulid
 
@@ -44,7 +45,7 @@ class Loaded:
 
 _EXECUTION = """
 SELECT application, status, attempt, signal, started_by, trigger, cancel_requested_at IS NOT NULL, started_at, ended_at,
-       message, lease_epoch, acting_user_id, engine_now()
+       message, lease_epoch, acting_user_id, engine_now(), name, pipeline_id
 FROM pipelines_execution WHERE id = %s
 """
 
@@ -74,14 +75,19 @@ def load(lease: Lease) -> Loaded:
         stages = newest_attempts(map(_stage, cursor.fetchall()))
         cursor.execute(_STEPS, [lease.execution_id])
         steps = {step.id: step for step in map(_step, cursor.fetchall()) if step.stage_id in stages}
+    actor = _actor(row[11], row[4])
     execution = Execution(
         id=to_ulid(lease.execution_id),
         application=row[0],
         status=Status(row[1]),
         attempt=row[2],
         signal=row[3],
-        actor=_actor(row[11], row[4]),
+        actor=actor,
         trigger=_json(row[5]),
+        name=row[13],
+        pipeline_id=row[14],
+        started_by=row[4],
+        directory=Directory(actor),
         is_cancel_requested=row[6],
         started_at=row[7],
         ended_at=row[8],
@@ -336,7 +342,8 @@ def _write(lease: Lease, decision: Decision) -> Loaded:
             raise Overtaken if holder and holder[0] == lease.epoch else Stale(str(lease.execution_id))
     lease.sent_at = sent_at
     now, user_id, username = row
-    return Loaded(replace(after, execution=replace(execution, actor=_actor(user_id, username))), now)
+    actor = _actor(user_id, username)
+    return Loaded(replace(after, execution=replace(execution, actor=actor, directory=Directory(actor))), now)
 
 
 def _rows(items: Mapping[str, Any], ids: Iterable[str], columns: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ from pipelines.stages.determine_target_server_group import DetermineTargetServer
 from pipelines.stages.disable_cluster import DisableCluster
 from pipelines.stages.disable_server_group import DisableServerGroup
 from pipelines.stages.enable_server_group import EnableServerGroup
+from pipelines.stages.evaluate_variables import EvaluateVariables
 from pipelines.stages.find_image import FindImage
 from pipelines.stages.find_image_from_tags import FindImageFromTags
 from pipelines.stages.get_properties import GetProperties
@@ -60,6 +61,7 @@ STAGE_TYPES: dict[str, StageType] = {
     "disableCluster": DisableCluster(),
     "disableServerGroup": DisableServerGroup(),
     "enableServerGroup": EnableServerGroup(),
+    "evaluateVariables": EvaluateVariables(),
     "findImage": FindImage(),
     "findImageFromTags": FindImageFromTags(),
     "getProperties": GetProperties(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from clusters.core.values import InvalidValue
 from clusters.providers.base import ProviderError
 from clusters.trust.permissions import Refused
+from pipelines.core.beginning import AS_THEY_ARE
 from pipelines.core.config import JsonConfig, problems
-from pipelines.core.plan import Child, Json, StageView, StepFailed, StepSpec
+from pipelines.core.plan import Child, Expressions, Json, StageView, StepFailed, StepSpec
 
 #: What a stage of any type may carry; children get none of it, or a notification would go out once per child.
 COMMON_FIELDS = frozenset(
@@ -62,6 +63,13 @@ class BaseStage:
     is_restartable: ClassVar[bool] = False
     is_companion: ClassVar[bool] = False
     Config: ClassVar[type[StageConfig]] = StageConfig
+
+    def bare_expressions(self, context: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        return ()
+
+    def evaluated(self, context: Json, expressions: Expressions) -> Json:
+        found: Json = expressions.evaluate(context, but=AS_THEY_ARE)
+        return found
 
     def parse(self, context: Mapping[str, Any]) -> Any:
         try:

@@ -1,16 +1,19 @@
-"""Goes on only if everything asked for holds: how many server groups a cluster has, how an earlier stage ended."""
+"""Goes on only if all asked for holds: an expression, how many server groups there are, how a stage ended."""
 
 from __future__ import annotations
 
+import json
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
 from clusters import queries
+from pipelines.core.beginning import AS_THEY_ARE
 from pipelines.core.plan import (
     Child,
+    Expressions,
     Failed,
     Json,
     Observe,
@@ -33,7 +36,9 @@ COMPARISONS: dict[str, Callable[[int, int], bool]] = {
     ">=": operator.ge,
     ">": operator.gt,
 }
-Kind = Literal["", "clusterSize", "stageStatus", "noop"]
+KINDS = ("clusterSize", "expression", "stageStatus", "noop")
+Kind = Literal["", "clusterSize", "expression", "stageStatus", "noop"]
+FIELD = "preconditions"
 
 
 class Precondition(StageConfig):
@@ -46,10 +51,8 @@ class Precondition(StageConfig):
     @field_validator("type")
     @classmethod
     def _known(cls, kind: str) -> str:
-        if kind == "expression":
-            raise ValueError("expressions are not evaluated here yet; the stage would fail")
-        if kind not in ("clusterSize", "stageStatus", "noop") and "${" not in kind:
-            raise ValueError(f"{kind!r} is not clusterSize, stageStatus or noop")
+        if kind not in KINDS and "${" not in kind:
+            raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}")
         return kind
 
 
@@ -65,6 +68,11 @@ class Config(ClusterConfig):
     only_enabled_server_groups: bool = False
     stage_name: str = ""
     stage_status: str = ""
+    #: Written without ${}. What it gave, and why it gave nothing, is known since the stage began.
+    expression: str = ""
+    failure_message: str = ""
+    expression_result: Any = None
+    expression_error: str = ""
 
     @field_validator("comparison")
     @classmethod
@@ -87,8 +95,19 @@ def _wrong(step: StepView, config: Config) -> str:
             return _cluster_size(step, config)
         case "stageStatus":
             return _stage_status(step.stage, config)
+        case "expression":
+            return _expression(config)
         case _:
             return ""
+
+
+def _expression(config: Config) -> str:
+    result = config.expression_result
+    if result is True or result == "true":
+        return ""
+    shown = config.expression_error or f"it is {json.dumps(result, ensure_ascii=False)[:200]}."
+    told = f"Expected {config.expression[:200]} to be true: {shown}"
+    return f"{config.failure_message.rstrip('.')}. {told}" if config.failure_message else told
 
 
 def _cluster_size(step: StepView, config: Config) -> str:
@@ -124,6 +143,19 @@ class CheckPreconditions(BaseStage):
     is_restartable: ClassVar[bool] = True
     Config = Config
 
+    def bare_expressions(self, context: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        for index, one in enumerate(_preconditions(context)):
+            if (expression := _bare(one)) is not None:
+                yield f"{FIELD}[{index}].context.expression", expression
+
+    def evaluated(self, context: Json, expressions: Expressions) -> Json:
+        found: Json = expressions.evaluate(context, but=AS_THEY_ARE | {FIELD})
+        if isinstance(context.get(FIELD), list):
+            found[FIELD] = [
+                _evaluated(one, f"{FIELD}[{index}]", expressions) for index, one in enumerate(_preconditions(context))
+            ]
+        return found
+
     def before(self, config: Any, stage: StageView) -> list[Child]:
         return [
             Child(
@@ -140,3 +172,29 @@ class CheckPreconditions(BaseStage):
         if not config.precondition_type:
             return ()
         return (Observe("checkPrecondition", _check, pace.PRECONDITION, is_timeout_overridable=False),)
+
+
+def _preconditions(context: Mapping[str, Any]) -> list[Any]:
+    found = context.get(FIELD)
+    return found if isinstance(found, list) else []
+
+
+def _bare(precondition: Any) -> str | None:
+    """The expression of a precondition of that type."""
+    if not isinstance(precondition, dict) or precondition.get("type") != "expression":
+        return None
+    context = precondition.get("context")
+    expression = context.get("expression") if isinstance(context, dict) else None
+    return expression if isinstance(expression, str) else None
+
+
+def _evaluated(precondition: Any, at: str, expressions: Expressions) -> Any:
+    if (expression := _bare(precondition)) is None:
+        return expressions.evaluate(precondition, at=at)
+    others = {name: value for name, value in precondition.items() if name != "context"}
+    fields = {name: value for name, value in precondition["context"].items() if name != "expression"}
+    place = f"{at}.context.expression"
+    asked = {"expression": expression, "expressionResult": expressions.bare(expression, at=place)}
+    if told := expressions.told(place):
+        asked["expressionError"] = told
+    return expressions.evaluate(others, at=at) | {"context": expressions.evaluate(fields, at=f"{at}.context") | asked}

@@ -10,8 +10,10 @@ from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
+from pipelines.core.beginning import AS_THEY_ARE, condition
 from pipelines.core.config import JsonConfig, json_path
 from pipelines.core.config import problems as problems_of
+from pipelines.core.expressions import bare_faults, faults
 from pipelines.stages import find
 from pipelines.stages.base import COMMON_FIELDS, BaseStage
 from pipelines.strategies import STRATEGIES
@@ -27,7 +29,22 @@ def problems(type_key: str, stage: Mapping[str, Any]) -> list[Problem]:
     stage_type = find(type_key)
     if not isinstance(stage_type, BaseStage):
         return [("type", f"There is no stage type {type_key!r} here; the stage would fail.", "warning")]
-    return [*_errors(stage_type.Config, stage), *_warnings(stage_type.Config, stage)]
+    warnings = [*_warnings(stage_type.Config, stage), *_expressions(stage_type, stage)]
+    return [*_errors(stage_type.Config, stage), *warnings]
+
+
+def _expressions(stage_type: BaseStage, stage: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong with expressions whatever they will see."""
+    bare = [*stage_type.bare_expressions(stage)]
+    if asked := condition(stage):
+        bare.append(("stageEnabled.expression", asked))
+    for path, expression in bare:
+        for fault in bare_faults(expression):
+            yield path, f"Position {fault.position}: {fault.text}", "warning"
+    known = {path for path, _ in bare}
+    for fault in faults({name: value for name, value in stage.items() if name not in AS_THEY_ARE}):
+        if fault.path not in known:
+            yield fault.path, f"Position {fault.position}: {fault.text}", "warning"
 
 
 def _errors(config: type[JsonConfig], stage: Mapping[str, Any]) -> Iterator[Problem]:

@@ -76,6 +76,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "disableCluster": PLACE,
     "disableServerGroup": NAMED,
     "enableServerGroup": NAMED,
+    "evaluateVariables": {"variables": [{"key": "version", "value": "${parameters.version}"}]},
     "findImage": PLACE,
     "getProperties": {"master": "ci", "job": "shop", "propertyFile": "build.properties", "buildNumber": 7},
     "jenkins": {"master": "ci", "job": "shop"},

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from pipelines.core.beginning import AS_THEY_ARE
 from pipelines.core.decide import Performed, decide, write_intent
 from pipelines.core.plan import Child, Effect, Failed, Intent, Observe, Outcome, Running, StepFailed, Succeeded
 from pipelines.core.snapshot import Execution, Snapshot, Stage, StepStatus
@@ -26,6 +27,12 @@ class Scripted:
     aliases: tuple[str, ...] = ()
     is_restartable: bool = True
     is_companion: bool = False
+
+    def bare_expressions(self, context):
+        return ()
+
+    def evaluated(self, context, expressions):
+        return expressions.evaluate(context, but=AS_THEY_ARE)
 
     def parse(self, context):
         if "badConfig" in context:

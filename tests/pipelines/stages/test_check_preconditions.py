@@ -18,6 +18,10 @@ def size(comparison: str, expected: int, **more) -> dict:
     return {"type": "clusterSize", "context": SIZE | {"comparison": comparison, "expected": expected} | more}
 
 
+def expression(text: str, **more) -> dict:
+    return {"type": "expression", "context": {"expression": text, **more}}
+
+
 @pytest.fixture
 def two(world: World) -> World:
     world.group("shop-test-v001", is_disabled=True)
@@ -48,8 +52,15 @@ def two(world: World) -> World:
             "Expected Rest to be STOPPED, it is SUCCEEDED.",
         ),
         ({"type": "stageStatus", "context": {"stageName": "None"}}, "There is no stage 'None' before this one."),
-        ({"type": "magic"}, "'magic' is not clusterSize, stageStatus or noop"),
-        ({"type": "expression", "context": {"expression": "true"}}, "expressions are not evaluated here yet"),
+        ({"type": "magic"}, "'magic' is none of clusterSize, expression, stageStatus, noop"),
+        (expression("#stage('Rest').status == 'SUCCEEDED'"), ""),
+        (expression("'true'"), ""),
+        (expression("execution.application == 'other'"), "Expected execution.application == 'other' to be true: it is"),
+        (expression("1", failureMessage="Not now."), "Not now. Expected 1 to be true: it is 1."),
+        (
+            expression("nosuch", failureMessage="No ${execution.application}"),
+            "No shop. Expected nosuch to be true: preconditions[0].context.expression, position 1: nosuch not found.",
+        ),
     ],
 )
 def test_each_precondition_holds_or_says_why_not(two: World, precondition: dict, message: str):
@@ -78,7 +89,13 @@ def test_one_that_does_not_fail_the_pipeline_stops_its_branch_only(two: World):
     assert two.execution.status == "SUCCEEDED"
 
 
-def test_an_expression_is_refused_when_saved():
-    (problem,) = problems("checkPreconditions", check({"type": "expression", "context": {"expression": "1 == 1"}}))
-    assert problem[0] == "preconditions[0].type"
-    assert problem[2] == "error"
+def test_what_an_expression_gave_is_kept_with_its_check(two: World):
+    two.run(check(expression("{1, 2}.size() == 2")))
+    context = two.stage("Check precondition (expression)").context
+    assert (context["expression"], context["expressionResult"]) == ("{1, 2}.size() == 2", True)
+
+
+def test_an_expression_that_cannot_be_read_is_told_when_saved():
+    (problem,) = problems("checkPreconditions", check(expression("1 = 1")))
+    message = "Position 3: An expression sets nothing; == compares."
+    assert problem == ("preconditions[0].context.expression", message, "warning")
