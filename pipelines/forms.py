@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from pipelines.core.definition import Problem
+from pipelines.core.expressions.limits import MOST_EXPRESSION
 from pipelines.core.parameters import options_of
 
 REASON = "Seen by everybody in the history"
@@ -33,6 +34,23 @@ class JudgeForm(ReasonForm):
                 initial=choices[0],
             )
             self.fields = {"input": inputs, **self.fields}
+
+
+class ExpressionForm(forms.Form):
+    text = forms.CharField(
+        label="Text",
+        max_length=MOST_EXPRESSION,
+        strip=False,
+        widget=forms.Textarea({"rows": 3, "spellcheck": "false", "class": "mono"}),
+        help_text="As in a stage's field, with its expressions in ${ }.",
+    )
+    stage = forms.ChoiceField(label="As seen by", required=False)
+
+    def __init__(self, data: Any = None, *, stages: list[tuple[str, str]], initial: Any = None) -> None:
+        super().__init__(data, initial=initial)
+        choice = self.fields["stage"]
+        assert isinstance(choice, forms.ChoiceField)
+        choice.choices = [("", "the execution as it stands"), *stages]
 
 
 class SourceForm(forms.Form):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from pipelines.views import actions, console, documents, execution, executions, start
+from pipelines.views import actions, console, documents, execution, executions, expression, start
 
 app_name = "pipelines"
 
@@ -22,6 +22,7 @@ urlpatterns = [
     path(_EXECUTION, execution.execution, name="execution"),
     path(f"{_EXECUTION}/cancel", actions.cancel, name="cancel"),
     path(f"{_EXECUTION}/again", actions.try_again, name="again"),
+    path(f"{_EXECUTION}/expression", expression.expression, name="expression"),
     path(f"{_STAGE}/console", console.console, name="console"),
     path(f"{_STAGE}/restart", actions.restart, name="restart"),
     path(f"{_STAGE}/skip", actions.skip, name="skip"),

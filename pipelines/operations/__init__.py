@@ -2,6 +2,7 @@
 
 executions.py  start, also from a stage, cancel, restart a stage, judge, skip a wait, take over, try again, run a task
 rehearsals.py  what a start or a task would do now
+tryouts.py     what an expression gives on an execution
 admissions.py  what those share
 documents.py   save, import, switch on and off, delete a pipeline
 errors.py      InvalidInput: what was given is wrong; Conflict: not to the thing as it stands
@@ -16,7 +17,7 @@ from pipelines.operations.documents import (
     save_pipeline,
     set_disabled,
 )
-from pipelines.operations.errors import Conflict, InvalidInput
+from pipelines.operations.errors import Conflict, InvalidInput, TooOften
 from pipelines.operations.executions import (
     cancel,
     judge,
@@ -31,11 +32,13 @@ from pipelines.operations.executions import (
     waits_for_claim,
 )
 from pipelines.operations.rehearsals import rehearse_pipeline, rehearse_task
+from pipelines.operations.tryouts import try_expression
 
 __all__ = [
     "Conflict",
     "InvalidInput",
     "SavedPipeline",
+    "TooOften",
     "cancel",
     "delete_pipeline",
     "import_pipeline",
@@ -52,5 +55,6 @@ __all__ = [
     "start_from_stage",
     "take_over",
     "try_again",
+    "try_expression",
     "waits_for_claim",
 ]

@@ -16,4 +16,8 @@ class InvalidInput(Exception):
         super().__init__("; ".join(f"{problem.path}: {problem.message}" for problem in self.problems))
 
 
-__all__ = ["Conflict", "InvalidInput"]
+class TooOften(Exception):
+    """The same was asked too many times in a row; the message says how often it may be."""
+
+
+__all__ = ["Conflict", "InvalidInput", "TooOften"]

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from clusters.trust.redaction import masked
 from clusters.trust.requests import Request
+from pipelines.core.beginning import Pair, pairs, unresolved
 from pipelines.core.sentences import JUDGMENT
 from pipelines.core.status import Look, Status
 from pipelines.engine.steps import CLAIM
@@ -28,6 +29,7 @@ from pipelines.views.parts import answer, execution_or_404
 TABS = {"steps": "Steps", "context": "Context", "events": "Events"}
 NEWEST_EVENTS = 10
 MOST_JUDGMENTS = 3
+MOST_MESSAGES = 5
 
 
 @require_safe
@@ -124,9 +126,22 @@ def _panel(
         "tab": tab if tab in TABS else "steps",
         "tabs": [(key, word, _address(picked, key)) for key, word in TABS.items()],
         "context_text": _json(picked.context) if tab == "context" else "",
+        "expressions": _expressions(whole.execution, picked) if tab == "context" else [],
+        "unresolved": masked(unresolved(picked.context))[:MOST_MESSAGES],
         "outputs_text": _json(picked.outputs) if tab == "context" and picked.outputs else "",
         "stage_events": [event for event in events if event.ref in {part.ref for part in parts}],
     }
+
+
+def _expressions(execution: Execution, stage: Stage) -> list[tuple[Pair, str]]:
+    """Texts with expressions as they stand in the pipeline, and what became of them when the stage began."""
+    if stage.parent_id is not None or not stage.started_at:
+        return []
+    written: dict[str, Any] = next(
+        (one for one in execution.spec.get("stages", ()) if str(one.get("refId")) == stage.ref), {}
+    )
+    found = pairs(masked(written), masked(stage.context))
+    return [(pair, json.dumps(pair.value, indent=2, ensure_ascii=False)) for pair in found]
 
 
 def _part(whole: Whole, part: Stage, reader: shown.Reader) -> tuple[Stage, int, Look]:

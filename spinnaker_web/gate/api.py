@@ -15,7 +15,7 @@ from clusters.trust.permissions import Actor, Refused
 from clusters.trust.requests import Request
 from pipelines.clients.jenkins import JenkinsError, NotFound
 from pipelines.core.plan import StepFailed
-from pipelines.operations import Conflict, InvalidInput
+from pipelines.operations import Conflict, InvalidInput, TooOften
 from spinnaker_web.gate.shapes import epoch_ms
 
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -69,6 +69,11 @@ def _refused(request: Request, error: Refused) -> HttpResponse:
 @api.exception_handler(Conflict)
 def _conflict(request: Request, error: Conflict) -> HttpResponse:
     return problem(request, HTTPStatus.CONFLICT, str(error))
+
+
+@api.exception_handler(TooOften)
+def _too_often(request: Request, error: TooOften) -> HttpResponse:
+    return problem(request, HTTPStatus.TOO_MANY_REQUESTS, str(error))
 
 
 @api.exception_handler(Http404)

@@ -9,7 +9,8 @@ from ninja import Router, Schema
 
 from clusters.trust.requests import Request
 from pipelines import operations
-from pipelines.core.definition import Problem
+from pipelines.core.definition import Problem, parse_json
+from pipelines.core.plan import Json
 from pipelines.models import Execution, Stage
 from pipelines.models.ids import from_ulid
 from pipelines.operations import InvalidInput
@@ -31,6 +32,35 @@ class StagePatch(Schema):
 @router.get("/pipelines/{ulid}")
 def execution(request: Request, ulid: str) -> Any:
     return shown([_find(request, ulid)])[0]
+
+
+@router.get("/pipelines/{ulid}/evaluateExpression")
+def evaluate_expression(request: Request, ulid: str, expression: str) -> Json:
+    return _evaluated(request, ulid, expression)
+
+
+@router.post("/pipelines/{ulid}/evaluateExpression")
+def evaluate_posted_expression(request: Request, ulid: str) -> Json:
+    """The body is {"expression": …}, or the text itself when it is no JSON."""
+    body: Any = request.body.decode(errors="replace")
+    if request.content_type == "application/json":
+        try:
+            given = parse_json(body)
+        except ValueError as error:
+            raise InvalidInput([Problem("", str(error))]) from None
+        body = given.get("expression") if isinstance(given, dict) else given
+    if not isinstance(body, str):
+        raise InvalidInput([Problem("expression", "An expression is a text.")])
+    return _evaluated(request, ulid, body)
+
+
+def _evaluated(request: Request, ulid: str, text: str) -> Json:
+    found = operations.try_expression(request.actor, _find(request, ulid), text)
+    told: Json = {}
+    for message in found.messages:
+        line = {"level": message.level, "description": str(message)}
+        told.setdefault(message.expression.replace("${", "").replace("}", ""), []).append(line)
+    return {"result": found.value, "detail": told}
 
 
 @router.put("/pipelines/{ulid}/cancel")
