@@ -144,6 +144,23 @@ def test_parameters_are_checked_on_the_server(writer, application):
     assert operations.start(writer, pipeline, parameters={"env": "prod"}).trigger["parameters"] == {"env": "prod"}
 
 
+def test_the_default_of_a_parameter_may_be_an_expression_but_what_is_given_never_is(writer, application):
+    config = [{"name": "tag", "default": "v${trigger.buildInfo.number}"}, {"name": "who", "default": "${trigger.user}"}]
+    pipeline = operations.save_pipeline(writer, application, text(parameterConfig=config)).pipeline
+    trigger = {"type": "jenkins", "buildInfo": {"number": 7}}
+
+    def started(**parameters):
+        return operations.start(writer, pipeline, parameters=parameters, trigger=trigger).trigger["parameters"]
+
+    assert started() == {"tag": "v7", "who": writer.username}
+    assert started(tag="v${trigger.buildInfo.number}")["tag"] == "v7"
+    assert started(tag="${trigger.user}")["tag"] == "${trigger.user}"
+    with pytest.raises(
+        operations.InvalidInput, match="tag: Its default has no value: position 12: buildInfo not found"
+    ):
+        operations.start(writer, pipeline)
+
+
 def test_a_judge_needs_every_role_that_the_stage_asks_for(writer, application, person):
     pipeline = operations.save_pipeline(
         writer, application, text(JUDGE | {"requiredJudgmentRoles": ["ops", "qa"]})
