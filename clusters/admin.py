@@ -235,7 +235,8 @@ class InventoryAdmin(ReadOnlyAdmin):
 
 @admin.register(Freshness)
 class FreshnessAdmin(ReadOnlyAdmin):
-    list_display = ["account", "region", "refreshed_at", "error"]
+    list_display = ["account", "region", "kind", "refreshed_at", "error"]
+    list_filter = ["kind", "account", "region"]
     list_select_related = ["account"]
 
 

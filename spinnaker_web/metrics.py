@@ -49,12 +49,12 @@ def metrics(request: Request) -> HttpResponse:
 
 def _ages() -> Metric:
     ages = GaugeMetricFamily(
-        "spinnaker_inventory_age_seconds", "Since rows were last read.", labels=["account", "region"]
+        "spinnaker_inventory_age_seconds", "Since rows were last read.", labels=["account", "region", "kind"]
     )
     now = timezone.now()
     for place in Freshness.objects.exclude(refreshed_at=None):
         if place.refreshed_at:
-            ages.add_metric([place.account_id, place.region], (now - place.refreshed_at).total_seconds())
+            ages.add_metric([place.account_id, place.region, place.kind], (now - place.refreshed_at).total_seconds())
     return ages
 
 

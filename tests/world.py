@@ -20,6 +20,7 @@ from clusters.models import (
     Freshness,
     Image,
     Instance,
+    Kind,
     LoadBalancer,
     SecurityGroup,
     ServerGroup,
@@ -75,7 +76,8 @@ def account(name: str, regions: list[str], provider: str = "memory") -> Account:
         group = Group.objects.get_or_create(name=role)[0]
         AccountPermission.objects.create(account=made, role=group, authorization=authorization)
     for region in regions:
-        Freshness.objects.create(account=made, region=region, refreshed_at=timezone.now())
+        for kind in Kind:
+            Freshness.objects.create(account=made, region=region, kind=kind, refreshed_at=timezone.now())
     return made
 
 

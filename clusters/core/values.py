@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -134,6 +135,20 @@ class ServerGroup:
     def patches(self) -> dict[str, int]:
         """How many instances run each package that was laid over the image: {"shop 1.2": 3}; {} while it tells all."""
         return dict(Counter(" ".join(one) for instance in self.instances for one in sorted(instance.patched.items())))
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """`marks` of all server groups there are, by name, and `groups`: those that may not be as an older mark said."""
+
+    groups: tuple[ServerGroup, ...]
+    marks: dict[str, str]
+
+    @classmethod
+    def unmarked(cls, groups: Iterable[ServerGroup]) -> Changes:
+        """All there are, from a cloud that can tell nothing of them without telling all."""
+        every = tuple(groups)
+        return cls(every, dict.fromkeys((group.name for group in every), ""))
 
 
 @dataclass(frozen=True, slots=True)

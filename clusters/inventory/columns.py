@@ -16,7 +16,7 @@ PATCHED_TAG = "patched"
 BakedFrom = dict[str, tuple[str, str]]
 
 
-def of_server_group(group: values.ServerGroup, baked_from: BakedFrom) -> Columns:
+def of_server_group(group: values.ServerGroup, baked_from: BakedFrom, mark: str) -> Columns:
     package, version = baked_from.get(group.image_id, ("", ""))
     return {
         **_name_parts(group.name),
@@ -41,6 +41,7 @@ def of_server_group(group: values.ServerGroup, baked_from: BakedFrom) -> Columns
         "unknown": group.count(Health.UNKNOWN),
         "tags": group.tags | _patched(group),
         "created_at": group.created_at,
+        "mark": mark,
     }
 
 

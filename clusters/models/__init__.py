@@ -1,6 +1,6 @@
 """Rows of clusters: what people decide (applications, accounts, permissions) and what providers report (inventory)."""
 
-from clusters.models.account import Account, AccountPermission, Freshness
+from clusters.models.account import Account, AccountPermission, Freshness, Kind
 from clusters.models.application import Application, ApplicationPermission
 from clusters.models.audit_entry import AuditEntry
 from clusters.models.cluster_claim import ClusterClaim
@@ -26,6 +26,7 @@ __all__ = [
     "Image",
     "Instance",
     "InventoryRow",
+    "Kind",
     "LoadBalancer",
     "NameReservation",
     "OpLock",

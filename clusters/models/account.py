@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib.auth.models import Group
 from django.db import models
+from django.utils import timezone
 
 from clusters.trust.permissions import Actor, Authorization
+
+#: Even the slowest account is read more often than this.
+STALE_AFTER = timedelta(minutes=10)
 
 
 class AccountQuerySet(models.QuerySet["Account"]):
@@ -70,17 +76,34 @@ class AccountPermission(models.Model):
         return f"{self.role} {self.authorization} {self.account}"
 
 
+class Kind(models.TextChoices):
+    """What an account's region is asked for, in the order in which it is: the rows of one kind come of one report."""
+
+    IMAGES = "images", "images"
+    SERVER_GROUPS = "server_groups", "server groups"
+    LOAD_BALANCERS = "load_balancers", "load balancers"
+    SECURITY_GROUPS = "security_groups", "firewalls"
+
+
 class Freshness(models.Model):
-    """How old the rows of one account and region are. `error` is why the last read failed, empty when it did not."""
+    """How old the rows of one kind in one account and region are: no older than `refreshed_at`, when they were last
+    read as a whole. `error` is why the last try failed, empty when it did not.
+    """
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="freshness", to_field="name")
     region = models.CharField(max_length=64)
+    kind = models.CharField(max_length=16, choices=Kind.choices)
     refreshed_at = models.DateTimeField(null=True)
     error = models.TextField(blank=True)
 
     class Meta:
         verbose_name_plural = "freshness"
-        constraints = [models.UniqueConstraint(fields=["account", "region"], name="freshness_once")]
+        constraints = [models.UniqueConstraint(fields=["account", "region", "kind"], name="freshness_once")]
 
     def __str__(self) -> str:
-        return f"{self.account_id}/{self.region}"
+        return f"{self.account_id}/{self.region}/{self.kind}"
+
+    @property
+    def is_stale(self) -> bool:
+        """Nobody has read them for so long that something must be wrong, though nobody has said what."""
+        return not self.error and self.refreshed_at is not None and timezone.now() - self.refreshed_at > STALE_AFTER

@@ -41,6 +41,8 @@ class ServerGroup(InventoryRow):
     unknown = models.PositiveIntegerField(default=0)
     tags = models.JSONField(default=dict)
     created_at = models.DateTimeField()
+    #: What the provider's `changes` takes to be told only what has changed since.
+    mark = models.CharField(max_length=64, blank=True, default="", editable=False)
 
     class Meta:
         ordering = ["-created_at", "-name"]

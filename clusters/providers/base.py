@@ -8,7 +8,7 @@ long as its bytes take). `account` is its name. tests/contracts/test_cloud_provi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO, Protocol
 
 from clusters.core import values
@@ -75,6 +75,13 @@ class ServerGroups(Protocol):
     """Create waits for nothing: the group exists when it returns, its instances come up later."""
 
     def list(self, account: str, region: str) -> list[values.ServerGroup]: ...
+
+    def changes(self, account: str, region: str, marks: Mapping[str, str]) -> values.Changes:
+        """All with a mark each, and in full those whose mark is not the one that `marks` has by their name.
+
+        A group whose mark is the same is as it was, but perhaps for its scaling and the health of its instances. A
+        cloud may tell more than has changed; with no marks it tells all, and has longer for it than `list`.
+        """
 
     def get(self, account: str, region: str, name: str) -> values.ServerGroup:
         """Raises NotFound."""
@@ -224,6 +231,8 @@ class CloudProvider(Protocol):
     key: str
     label: str
     has_packages: bool
+    #: How long to leave a region alone, at least, after all of one kind there was read.
+    pause_seconds: float
     #: Whether `instances.patch` works.
     can_patch: bool
     #: Those its server groups have, which can be suspended.

@@ -69,7 +69,7 @@ class _Copy:
     def __init__(self, real: CloudProvider, seen: dict[Key, Any]) -> None:
         self.key, self.label = real.key, real.label
         self.has_packages, self.can_patch, self.processes = real.has_packages, real.can_patch, real.processes
-        self.has_scaling = real.has_scaling
+        self.has_scaling, self.pause_seconds = real.has_scaling, real.pause_seconds
         self.real = real
         self.memory = MemoryCloud(regions=(), clock=lambda: datetime.now(UTC))
         self._seen = seen

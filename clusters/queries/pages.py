@@ -15,6 +15,7 @@ from clusters.models import (
     Freshness,
     Image,
     Instance,
+    Kind,
     LoadBalancer,
     SecurityGroup,
     ServerGroup,
@@ -40,9 +41,10 @@ def accounts_for(actor: Actor) -> AccountQuerySet:
     return Account.objects.visible_to(actor)
 
 
-def freshness_for(actor: Actor) -> QuerySet[Freshness]:
-    """How old the rows of each account and region are; `error` says why the last read failed."""
-    return Freshness.objects.filter(account__in=_names(actor)).order_by("account_id", "region")
+def freshness_for(actor: Actor, *kinds: Kind) -> QuerySet[Freshness]:
+    """How old the rows of these kinds, or all, are in each account and region."""
+    rows = Freshness.objects.filter(account__in=_names(actor), kind__in=kinds or Kind.values)
+    return rows.order_by("account_id", "region", "kind")
 
 
 def server_groups_for(actor: Actor, application: Application) -> QuerySet[ServerGroup]:

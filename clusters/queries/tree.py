@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
-from clusters.models import Application, Freshness, ServerGroup
+from clusters.models import Application, Freshness, Kind, ServerGroup
 from clusters.queries.pages import freshness_for, server_groups_for
 from clusters.trust.permissions import Actor
 
@@ -87,7 +87,7 @@ def cluster_tree(actor: Actor, application: Application, shown: ClusterFilter = 
         "details": _distinct(group.detail for group in groups),
     }
     nodes = _account_nodes([group for group in groups if shown.shows(group)])
-    return ClusterTree(nodes, facets, list(freshness_for(actor)))
+    return ClusterTree(nodes, facets, list(freshness_for(actor, Kind.SERVER_GROUPS)))
 
 
 def _account_nodes(groups: list[ServerGroup]) -> list[AccountNode]:

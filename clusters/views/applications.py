@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from clusters import queries, slots
 from clusters.core.looks import UNHEALTHY
 from clusters.forms import ApplicationForm
+from clusters.models import Kind
 from clusters.operations import applications
 from clusters.queries.overview import Overview, overview
 from clusters.slots import Note
@@ -48,7 +49,7 @@ def application_list(request: Request) -> HttpResponse:
         "text": text,
         "sort": sort,
         "sorts": [("name", "By name"), ("newest", "Newest deployment first"), ("trouble", "Trouble first")],
-        "freshness": list(queries.freshness_for(request.actor)),
+        "freshness": list(queries.freshness_for(request.actor, Kind.SERVER_GROUPS)),
     }
     return answer(request, "clusters/application_list.html", context, "clusters/_applications.html")
 

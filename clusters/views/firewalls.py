@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from clusters import queries
 from clusters.core import naming
 from clusters.forms import SecurityGroupForm
-from clusters.models import Application, LoadBalancer, SecurityGroup, ServerGroup
+from clusters.models import Application, Kind, LoadBalancer, SecurityGroup, ServerGroup
 from clusters.trust.requests import Request
 from clusters.views.parts import (
     answer,
@@ -110,7 +110,7 @@ def _find(request: Request, application: Application, account: str, region: str,
 
 
 def _frame(request: Request, application: Application) -> dict[str, Any]:
-    freshness = list(queries.freshness_for(request.actor))
+    freshness = list(queries.freshness_for(request.actor, Kind.SECURITY_GROUPS))
     return {"application": application, "tab": "firewalls", "freshness": freshness}
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from clusters import queries
 from clusters.core.values import InvalidValue, Package
 from clusters.forms import PackageForm
-from clusters.models import Account, Application, Image, ServerGroup
+from clusters.models import Account, Application, Image, Kind, ServerGroup
 from clusters.providers.base import ProviderError
 from clusters.trust.requests import Request
 from clusters.views.parts import answer, application_or_404, writable_accounts
@@ -43,7 +43,7 @@ def page_context(request: Request, application: Application, form: PackageForm |
     return {
         "application": application,
         "tab": "images",
-        "freshness": list(queries.freshness_for(request.actor)),
+        "freshness": list(queries.freshness_for(request.actor, Kind.IMAGES, Kind.SERVER_GROUPS)),
         "rows": _with_groups(found[:MOST], groups),
         "packages": [
             (account, package) for account, each in packages for package in each if shows_all or package.name in mine

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from clusters import queries, slots
 from clusters.core.values import InvalidValue
-from clusters.models import Instance
+from clusters.models import Instance, Kind
 from clusters.providers.base import ProviderError
 from clusters.trust.requests import Request
 from clusters.views.parts import answer, application_or_404, unseen_is_404
@@ -29,7 +29,7 @@ def instance(request: Request, application: str, account: str, region: str, name
         "actions": list(chain(*slots.filled("instance.actions", request, row, found))),
         "log": log,
         "log_problem": problem,
-        "freshness": list(queries.freshness_for(request.actor)),
+        "freshness": list(queries.freshness_for(request.actor, Kind.SERVER_GROUPS)),
     }
     return answer(request, "clusters/instance_detail.html", context, "clusters/_instance.html")
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from clusters import queries
 from clusters.core import naming
 from clusters.forms import LoadBalancerForm
-from clusters.models import Application, Instance, LoadBalancer, ServerGroup
+from clusters.models import Application, Instance, Kind, LoadBalancer, ServerGroup
 from clusters.trust.requests import Request
 from clusters.views.parts import (
     answer,
@@ -116,7 +116,7 @@ def _find(request: Request, application: Application, account: str, region: str,
 
 
 def _frame(request: Request, application: Application) -> dict[str, Any]:
-    freshness = list(queries.freshness_for(request.actor))
+    freshness = list(queries.freshness_for(request.actor, Kind.LOAD_BALANCERS))
     return {"application": application, "tab": "load_balancers", "freshness": freshness}
 
 

@@ -66,9 +66,9 @@ def _redis() -> Redis:
     return Redis.from_url(settings.REDIS_URL, retry=Retry(NoBackoff(), 0), **patience)
 
 
-def promise_refresh(key: str, account: str, region: str) -> None:
-    """Have what is known of a region read again: something was just changed there. `key` names the change."""
-    payload = {"account": account, "region": region}
+def promise_refresh(key: str, account: str, region: str, changed: str) -> None:
+    """Have a cluster, or what else has a lock of its own, read again: it was just changed. `key` names the change."""
+    payload = {"account": account, "region": region, "changed": changed}
     row = Outbox(kind=REFRESH, key=key, payload=payload, due_at=Now())
     Outbox.objects.bulk_create([row], ignore_conflicts=True)
 
@@ -80,7 +80,8 @@ def deliver() -> None:
         claimed = cursor.fetchall()
     for row_id, payload in claimed:
         place = json.loads(payload) if isinstance(payload, str) else payload
-        call = partial(_enqueue, "inventory", "clusters.jobs.refresh", place["account"], place["region"])
+        where = (place["account"], place["region"], place.get("changed", ""))
+        call = partial(_enqueue, "inventory", "clusters.jobs.refresh", *where)
         if _send(call):
             Outbox.objects.filter(pk=row_id).update(sent_at=Now(), claimed_until=None)
     Outbox.objects.filter(sent_at__lt=Now() - KEPT).delete()

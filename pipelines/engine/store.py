@@ -271,8 +271,7 @@ def apply(lease: Lease, decision: Decision) -> Loaded:
         loaded = _write(lease, decision)
         for step in ended:
             locks.release(step.lock, step.token)
-            account, region, _ = step.lock.split(":", 2)
-            outbox.promise_refresh(step.token, account, region)
+            outbox.promise_refresh(step.token, *step.lock.split(":", 2))
         if owners:
             claims.release(owners)
         if called_off:

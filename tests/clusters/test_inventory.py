@@ -1,11 +1,14 @@
+from datetime import datetime, timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from clusters import inventory, slots
+from clusters import inventory, jobs, slots
 from clusters.core import values
 from clusters.core.values import Capacity
-from clusters.models import Account, Freshness, Image, Instance, LoadBalancer, SecurityGroup, ServerGroup
+from clusters.models import Account, Freshness, Image, Instance, Kind, LoadBalancer, SecurityGroup, ServerGroup
 from clusters.providers.base import Unavailable
 from clusters.providers.memory import MemoryCloud
 
@@ -16,6 +19,12 @@ ACCOUNT, REGION = "main", "local"
 def launch(cloud: MemoryCloud, image: values.Image, name: str, size: int = 2, **more: object) -> None:
     request = values.ServerGroupRequest(REGION, name, image.id, Capacity(0, size, size), **more)  # type: ignore[arg-type]
     cloud.server_groups.create(ACCOUNT, request, name)
+
+
+def age(kind: Kind) -> datetime:
+    refreshed_at = Freshness.objects.get(kind=kind).refreshed_at
+    assert refreshed_at
+    return refreshed_at
 
 
 @pytest.fixture
@@ -50,18 +59,18 @@ def test_a_report_becomes_rows(running: MemoryCloud) -> None:
         {"cidr": "10.0.0.0/8", "from_port": 80, "to_port": 80, "protocol": "tcp", "group": ""}
     ]
     assert Image.objects.get().name == "shop-1.0"
-    assert Freshness.objects.get().error == ""
+    assert set(Freshness.objects.values_list("kind", "error")) == {(kind, "") for kind in Kind}
 
 
 def test_an_unchanged_report_writes_no_row(running: MemoryCloud) -> None:
     inventory.refresh(ACCOUNT, REGION)
-    before = ServerGroup.objects.get().changed_at, Freshness.objects.get().refreshed_at
+    before = ServerGroup.objects.get().changed_at, age(Kind.SERVER_GROUPS)
     with CaptureQueriesContext(connection) as queries:
         assert inventory.refresh(ACCOUNT, REGION) == frozenset()
     writes = [query["sql"] for query in queries if query["sql"].startswith(("INSERT", "UPDATE", "DELETE"))]
-    assert len(writes) == 1, "only the freshness"
+    assert len(writes) == len(Kind), "only the freshness"
     assert ServerGroup.objects.get().changed_at == before[0]
-    assert Freshness.objects.get().refreshed_at > before[1]
+    assert age(Kind.SERVER_GROUPS) > before[1]
 
 
 def test_what_is_no_longer_reported_goes_and_what_changed_is_told(running: MemoryCloud, image: values.Image) -> None:
@@ -86,23 +95,27 @@ def test_an_instance_that_changes_tells_its_application(running: MemoryCloud) ->
     assert (ServerGroup.objects.get().up, ServerGroup.objects.get().down) == (1, 1)
 
 
-@pytest.mark.parametrize("part", ["server_groups", "load_balancers", "security_groups", "images"])
-def test_a_failing_provider_empties_nothing(running: MemoryCloud, part: str) -> None:
+@pytest.mark.parametrize("kind", Kind)
+def test_a_kind_that_cannot_be_read_empties_nothing_and_holds_up_no_other(running: MemoryCloud, kind: Kind) -> None:
     inventory.refresh(ACCOUNT, REGION)
-    refreshed_at = Freshness.objects.get().refreshed_at
-    running.fail(f"{part}.list", Unavailable("no answer"))
-    assert inventory.refresh(ACCOUNT, REGION) == frozenset()
+    before = {each: age(each) for each in Kind}
+    running.security_groups.upsert(ACCOUNT, REGION, "shop", (values.Rule("10.0.0.0/8", 81, 81),), "inside")
+    running.fail(f"{kind}.{'changes' if kind == Kind.SERVER_GROUPS else 'list'}", Unavailable("no answer"))
+    inventory.refresh(ACCOUNT, REGION)
     assert ServerGroup.objects.count() == LoadBalancer.objects.count() == SecurityGroup.objects.count() == 1
-    freshness = Freshness.objects.get()
-    assert (freshness.error, freshness.refreshed_at) == ("no answer", refreshed_at)
+    assert Image.objects.count() == 1
+    assert SecurityGroup.objects.get().rules[0]["from_port"] == (80 if kind == Kind.SECURITY_GROUPS else 81)
+    assert list(Freshness.objects.exclude(error="").values_list("kind", "error")) == [(kind, "no answer")]
+    assert [each for each in Kind if age(each) == before[each]] == [kind]
     inventory.refresh(ACCOUNT, REGION)
-    assert Freshness.objects.get().error == ""
+    assert not Freshness.objects.exclude(error="").exists()
 
 
 def test_an_account_whose_provider_is_unknown_says_so(account: Account) -> None:
     Account.objects.update(provider="nimbus")
     inventory.refresh(ACCOUNT, REGION)
-    assert "nimbus" in Freshness.objects.get().error
+    assert all("nimbus" in row.error for row in Freshness.objects.all())
+    assert Freshness.objects.count() == len(Kind)
 
 
 def test_one_server_group_is_refreshed_alone(running: MemoryCloud, image: values.Image) -> None:
@@ -117,6 +130,71 @@ def test_one_server_group_is_refreshed_alone(running: MemoryCloud, image: values
     running.advance()
     inventory.refresh_server_group(ACCOUNT, REGION, "shop-web-v002")
     assert [group.name for group in ServerGroup.objects.all()] == ["shop-web-v001"]
+
+
+def test_a_look_writes_what_differs_and_what_is_on_its_way_alone(running: MemoryCloud, image: values.Image) -> None:
+    launch(running, image, "cart-v000", size=1)
+    inventory.refresh(ACCOUNT, REGION)
+    settled = ServerGroup.objects.get(name="shop-web-v001")
+    assert inventory.look(ACCOUNT, REGION) == frozenset()
+    running.advance(2)
+    assert inventory.look(ACCOUNT, REGION) == {"cart"}, "its instance came up"
+    launch(running, image, "cart-v001", size=0)
+    running.server_groups.destroy(ACCOUNT, REGION, "cart-v000")
+    running.advance()
+    assert inventory.look(ACCOUNT, REGION) == {"cart"}
+    assert sorted(ServerGroup.objects.values_list("name", flat=True)) == ["cart-v001", "shop-web-v001"]
+    settled_now = ServerGroup.objects.get(name="shop-web-v001")
+    assert (settled_now.changed_at, settled_now.instances.count()) == (settled.changed_at, 2)
+    _, first, *_ = [call for call in running.calls if call.method == "server_groups.changes"]
+    assert first.args[2] == {"shop-web-v001": settled.mark}, "cart was on its way, and asked for in full"
+
+
+def test_a_cluster_is_read_again_with_its_load_balancers(running: MemoryCloud) -> None:
+    inventory.refresh(ACCOUNT, REGION)
+    running.server_groups.disable(ACCOUNT, REGION, "shop-web-v001")
+    running.advance(2)
+    jobs.refresh(ACCOUNT, REGION, "shop-web")
+    assert ServerGroup.objects.get().is_disabled
+    assert {member["health"] for member in LoadBalancer.objects.get().members} == {"OutOfService"}
+
+
+def test_what_else_was_changed_is_read_again_alone(running: MemoryCloud) -> None:
+    inventory.refresh(ACCOUNT, REGION)
+    running.security_groups.upsert(ACCOUNT, REGION, "shop", (), "inside")
+    check = values.HealthCheck(path="/ready")
+    balancer = values.LoadBalancerRequest(REGION, "shop-web", values.Listener(8080), check, ("shop",))
+    running.load_balancers.upsert(ACCOUNT, balancer)
+    jobs.refresh(ACCOUNT, REGION, "security-group/shop")
+    jobs.refresh(ACCOUNT, REGION, "load-balancer/shop-web")
+    assert SecurityGroup.objects.get().rules == []
+    assert LoadBalancer.objects.get().health_check["path"] == "/ready"
+
+
+def test_a_long_read_does_not_undo_what_was_read_of_one_group_meanwhile(
+    running: MemoryCloud, image: values.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inventory.refresh(ACCOUNT, REGION)
+    changes = running.server_groups.changes
+
+    def slow(account: str, region: str, marks: dict[str, str]) -> values.Changes:
+        told = changes(account, region, marks)
+        running.server_groups.resize(ACCOUNT, REGION, "shop-web-v001", Capacity(0, 1, 1))
+        launch(running, image, "shop-web-v002", size=0)
+        for name in ("shop-web-v001", "shop-web-v002"):
+            inventory.refresh_server_group(ACCOUNT, REGION, name)
+        return told
+
+    with monkeypatch.context() as patched:
+        patched.setattr(running.server_groups, "changes", slow)
+        inventory.refresh(ACCOUNT, REGION)
+    assert sorted(ServerGroup.objects.values_list("name", "desired_size")) == [
+        ("shop-web-v001", 1),
+        ("shop-web-v002", 0),
+    ]
+    ServerGroup.objects.update(changed_at=timezone.now() + timedelta(days=1), desired_size=7, digest="")
+    inventory.refresh(ACCOUNT, REGION)
+    assert not ServerGroup.objects.filter(desired_size=7).exists(), "a clock that was wrong holds for nothing"
 
 
 def test_other_regions_are_left_alone(running: MemoryCloud) -> None:
@@ -140,7 +218,7 @@ def test_many_server_groups_take_as_few_statements_as_one(
         return len(queries)
 
     inventory.refresh(ACCOUNT, REGION)
-    assert count(["one-v000"]) == count([f"shop-v{n:03d}" for n in range(50)]) <= 14
+    assert count(["one-v000"]) == count([f"shop-v{n:03d}" for n in range(50)]) <= 28
 
 
 @pytest.mark.django_db(transaction=True)
@@ -157,7 +235,7 @@ def test_a_slot_hears_of_changes_after_commit_and_may_fail(running: MemoryCloud)
         inventory.refresh(ACCOUNT, REGION)
     finally:
         inventory.listeners.clear()
-    assert heard == [frozenset({"shop"})]
+    assert heard == [frozenset({"shop"})] * 3, "once for each kind that changed"
 
 
 def test_an_empty_slot_gives_nothing_and_an_unknown_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,42 +2,51 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import django_rq
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from redis.exceptions import ConnectionError as RedisAway
 from structlog.testing import capture_logs
 
 from clusters import inventory, jobs
 from clusters.core import values
 from clusters.core.values import Capacity
-from clusters.management.commands.inventory import Part, Watch, take_hints
-from clusters.models import Account, Freshness, ServerGroup
+from clusters.management.commands.inventory import Part, Rounds, take_hints
+from clusters.models import Account, Freshness, Kind, ServerGroup
+from clusters.providers import PROVIDERS
 from clusters.providers.base import Unavailable
 from clusters.providers.memory import MemoryCloud
+from tests.clouds import wait_until
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.django_db
 
 
-def events(watch: Watch) -> list[str]:
+def here(work: Callable[..., object], *args: object) -> None:
+    work(*args)
+
+
+def events(rounds: Rounds) -> list[str]:
+    """What is told of server groups, or of no kind."""
     with capture_logs() as logs:
-        watch.refresh_all()
-    return [line["event"] for line in logs]
+        rounds.begin_due()
+    return [line["event"] for line in logs if line.get("kind", Kind.SERVER_GROUPS) == Kind.SERVER_GROUPS]
 
 
 def test_a_place_is_told_of_only_when_it_changes(account: Account, cloud: MemoryCloud) -> None:
-    watch = Watch()
-    assert events(watch) == ["reading"]
-    assert events(watch) == []
-    cloud.fail("images.list", Unavailable("no answer"), times=2)
-    assert events(watch) == ["failing"]
-    assert events(watch) == []
-    assert events(watch) == ["reading"]
+    rounds = Rounds(0, here)
+    assert events(rounds) == ["reading"]
+    assert events(rounds) == []
+    cloud.fail("server_groups.changes", Unavailable("no answer"), times=2)
+    assert events(rounds) == ["failing"]
+    assert events(rounds) == []
+    assert events(rounds) == ["reading"]
 
 
 def test_a_provider_that_breaks_stops_no_other(
@@ -49,15 +58,16 @@ def test_a_provider_that_breaks_stops_no_other(
     cloud.server_groups.create("main", request, "t")
     refresh = inventory.refresh
 
-    def breaking(name: str, region: str) -> frozenset[str]:
-        return refresh(name, region) if name == "main" else frozenset({1 / 0})  # type: ignore[arg-type]
+    def breaking(name: str, region: str, kind: Kind) -> frozenset[str]:
+        return refresh(name, region, kind) if name == "main" else frozenset({1 / 0})  # type: ignore[arg-type]
 
     monkeypatch.setattr(inventory, "refresh", breaking)
-    watch = Watch()
-    assert events(watch) == ["broke", "failing", "reading"]
-    assert events(watch) == []
+    rounds = Rounds(0, here)
+    assert events(rounds) == ["broke", "failing", "reading"]
+    assert events(rounds) == []
     assert ServerGroup.objects.get().name == "shop-web-v000"
-    assert Freshness.objects.get(account_id="a-broken-one").error == "ZeroDivisionError: division by zero"
+    broken = Freshness.objects.get(account_id="a-broken-one", kind=Kind.SERVER_GROUPS)
+    assert broken.error == "ZeroDivisionError: division by zero"
     assert not Freshness.objects.filter(account_id="off").exists()
 
 
@@ -81,12 +91,14 @@ def test_a_server_that_is_away_is_tried_again_with_growing_pauses() -> None:
 
 
 def test_hints_are_jobs_on_the_queue(
-    account: Account, cloud: MemoryCloud, django_capture_on_commit_callbacks: Any
+    account: Account, cloud: MemoryCloud, image: values.Image, django_capture_on_commit_callbacks: Any
 ) -> None:
+    request = values.ServerGroupRequest("local", "shop-web-v000", image.id, Capacity(0, 0, 0))
+    cloud.server_groups.create("main", request, "t")
     with django_capture_on_commit_callbacks(execute=True):
-        django_rq.get_queue("inventory").enqueue(jobs.refresh, "main", "local")
+        django_rq.get_queue("inventory").enqueue(jobs.refresh, "main", "local", "shop-web")
     take_hints()
-    assert Freshness.objects.get().refreshed_at
+    assert ServerGroup.objects.get().name == "shop-web-v000"
     take_hints()
 
 
@@ -99,6 +111,40 @@ def test_hints_without_redis_are_away(monkeypatch: pytest.MonkeyPatch) -> None:
     with capture_logs() as logs:
         part.run(0.0)
     assert logs[0]["event"] == "away"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_region_that_does_not_answer_holds_up_no_other(account: Account, cloud: MemoryCloud) -> None:
+    hanging = MemoryCloud(auto=False)
+    PROVIDERS["hanging"] = hanging
+    Account.objects.create(name="a-hanging-one", provider="hanging", regions=["local"])
+    hanging.hang("server_groups.changes")
+    threads: list[threading.Thread] = []
+
+    def begin(work: Callable[..., object], *args: object) -> None:
+        def run() -> None:
+            try:
+                work(*args)
+            finally:
+                connections.close_all()
+
+        threads.append(threading.Thread(target=run))
+        threads[-1].start()
+
+    rounds = Rounds(0, begin)
+
+    def is_read() -> bool:
+        rounds.begin_due()
+        return Freshness.objects.filter(account_id="main", kind=Kind.SECURITY_GROUPS).count() == 1
+
+    try:
+        wait_until(is_read, seconds=3)
+        assert set(Freshness.objects.filter(account_id="a-hanging-one").values_list("kind", flat=True)) <= {Kind.IMAGES}
+    finally:
+        hanging.release()
+        for thread in threads:
+            thread.join()
+        del PROVIDERS["hanging"]
 
 
 @pytest.mark.slow

@@ -122,6 +122,22 @@ def test_a_new_server_group_comes_up_to_its_desired_size(stage: Stage, request_:
     assert group in stage.cloud.server_groups.list(ACCOUNT, stage.region)
 
 
+def test_changes_tell_of_all_groups_and_in_full_of_those_that_differ(
+    stage: Stage, request_: ServerGroupRequest
+) -> None:
+    group = stage.create(request_)
+    known = stage.cloud.server_groups.changes(ACCOUNT, stage.region, {})
+    assert (list(known.groups), set(known.marks)) == ([group], {group.name})
+    size = group.capacity.desired + 1
+    stage.cloud.server_groups.resize(ACCOUNT, stage.region, group.name, Capacity(0, size, size))
+    changed = stage.cloud.server_groups.changes(ACCOUNT, stage.region, known.marks)
+    assert [one.capacity.desired for one in changed.groups] == [size]
+    stage.cloud.server_groups.destroy(ACCOUNT, stage.region, group.name)
+    stage.until_gone(group.name)
+    gone = stage.cloud.server_groups.changes(ACCOUNT, stage.region, changed.marks)
+    assert (gone.groups, gone.marks) == ((), {})
+
+
 def test_creating_again_with_the_same_token_gives_the_same_group(stage: Stage, request_: ServerGroupRequest) -> None:
     first = stage.cloud.server_groups.create(ACCOUNT, request_, "token-1")
     second = stage.cloud.server_groups.create(ACCOUNT, request_, "token-1")

@@ -77,10 +77,12 @@ def test_ready_tells_what_is_missing(client: Client, db: None, settings, monkeyp
 
 def test_metrics_tell_of_the_inventory_and_the_executions(client: Client, db: None) -> None:
     account = Account.objects.create(name="main", provider="memory")
-    Freshness.objects.create(account=account, region="local", refreshed_at=timezone.now() - timedelta(seconds=90))
+    Freshness.objects.create(
+        account=account, region="local", kind="images", refreshed_at=timezone.now() - timedelta(seconds=90)
+    )
     text = client.get("/metrics", REMOTE_ADDR="127.0.0.1").text
     assert "spinnaker_database_up 1.0" in text
-    assert 'spinnaker_inventory_age_seconds{account="main",region="local"} 90.' in text
+    assert 'spinnaker_inventory_age_seconds{account="main",kind="images",region="local"} 90.' in text
     assert "# TYPE spinnaker_open_executions gauge" in text
 
 

@@ -6,6 +6,7 @@ a call's time decides which is used. Reads that are throttled are tried again wh
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import threading
@@ -29,6 +30,8 @@ Json = dict[str, Any]
 TIMEOUTS = ((2.0, 4.0), (1.0, 2.0), (0.3, 0.7))
 #: How long reading a whole region may take. One page still has only its own time-out.
 READ_SECONDS = 60.0
+#: The same for the inventory, to whose region no size is set; no single call is tried for longer than the second.
+INVENTORY_SECONDS, CALL_PATIENCE_SECONDS = 300.0, 20.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 #: Credentials of a role are renewed when they last no longer than this.
 RENEW_BEFORE = timedelta(minutes=5)
@@ -54,6 +57,8 @@ class Aws:
         self._clients = clients
         #: How commands of SSM ended and what they said, which does not change any more.
         self.ended_commands = clients.ended_commands
+        #: Seconds for which one read is tried again and again.
+        self.patience = math.inf
         self._ends_at = time.monotonic() + seconds
 
     @property
@@ -81,11 +86,12 @@ class Aws:
     def read(self, service: str, operation: str, **arguments: Any) -> Json:
         """A read: again when it was throttled or got no answer, with growing pauses, while there is time."""
         pause = FIRST_PAUSE
+        until = time.monotonic() + min(self.seconds_left, self.patience)
         while True:
             try:
                 return self.do(service, operation, **arguments)
             except (base.Throttled, base.Unavailable):
-                if self.seconds_left < pause + sum(TIMEOUTS[-1]):
+                if until - time.monotonic() < pause + sum(TIMEOUTS[-1]):
                     raise
             time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -143,6 +149,12 @@ class Clients:
         if region not in settings.regions:
             raise base.InvalidRequest(f"region {region} is not one of account {account}", field="region")
         return Aws(self, account, region, settings, seconds)
+
+    def for_inventory(self, account: str, region: str) -> Aws:
+        """To read all of a region, however large, without waiting long for one that does not answer."""
+        aws = self.at(account, region, seconds=INVENTORY_SECONDS)
+        aws.patience = CALL_PATIENCE_SECONDS
+        return aws
 
     def get(self, aws: Aws, service: str, timeouts: tuple[float, float]) -> Any:
         """The client for a call. Credentials that are about to end are renewed first, within the call's time."""

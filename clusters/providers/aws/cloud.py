@@ -21,6 +21,8 @@ class AwsCloud:
     key = "aws"
     label = "Amazon Web Services"
     has_packages = False
+    #: A read of everything takes a call for each target group and each hundred server groups: AWS throttles those.
+    pause_seconds = 30.0
     can_patch = True
     processes = frozenset(Process)
     has_scaling = True

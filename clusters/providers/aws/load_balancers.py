@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from clusters.core.values import HealthCheck, HealthReport, Listener, LoadBalancer, LoadBalancerRequest
 from clusters.providers.aws import health, places, reading
-from clusters.providers.aws.client import READ_SECONDS, Aws, Clients, Json
+from clusters.providers.aws.client import Aws, Clients, Json
 from clusters.providers.base import Conflict, InvalidRequest, NotFound
 
 _TYPES = {"HTTP": "application", "TCP": "network"}
@@ -33,7 +33,7 @@ class LoadBalancers:
         self._clients = clients
 
     def list(self, account: str, region: str) -> builtins.list[LoadBalancer]:
-        aws = self._clients.at(account, region, seconds=READ_SECONDS)
+        aws = self._clients.for_inventory(account, region)
         groups = aws.pages("elbv2", "describe_target_groups", "TargetGroups")
         found = _found(aws, groups)
         names = {group["TargetGroupName"] for group in groups}

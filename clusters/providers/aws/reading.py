@@ -4,10 +4,12 @@ targets has to be asked for by target group.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from clusters.core.digests import digest_of_sets
 from clusters.core.scaling import Scaling
 from clusters.core.values import Capacity, HealthReport, Instance, ServerGroup, sum_up
 from clusters.providers.aws import health, patching, places, scaling
@@ -16,7 +18,8 @@ from clusters.providers.base import NotFound
 
 #: EC2 takes no more values in a filter.
 MOST_VALUES = 200
-GROUP_TAG = "aws:autoscaling:groupName"
+#: For so many templates it takes fewer calls to ask for each than for all there are.
+FEW_TEMPLATES = 5
 #: The token of a group that is not whole yet: it has no TOKEN_TAG before its last call.
 BEGUN_TAG = "spinnaker-step-begun"
 _OWN = frozenset({BEGUN_TAG})
@@ -50,6 +53,11 @@ def raw_group(aws: Aws, name: str) -> Json:
     return found[0]
 
 
+def mark(group: Json) -> str:
+    """Changes with whatever Auto Scaling says of the group and its instances."""
+    return digest_of_sets(group)
+
+
 def values_of(aws: Aws, groups: list[Json]) -> list[ServerGroup]:
     facts = _facts(aws, groups)
     return [_value(aws, group, facts) for group in groups]
@@ -76,16 +84,18 @@ def security_groups_of(data: Json) -> list[str]:
 
 def templates(aws: Aws, groups: list[Json]) -> dict[tuple[str, str], Json]:
     """LaunchTemplateData by template's id and version, for all groups in one list of calls."""
-    named = [template for group in groups if (template := template_of(group))]
-    if not named:
-        return {}
-    which: Json = {"Versions": ["$Default", "$Latest"]}
-    if len(named) == 1:
-        which = {"LaunchTemplateId": named[0]["LaunchTemplateId"], "Versions": [_version(named[0])]}
-    try:
-        found = aws.pages("ec2", "describe_launch_template_versions", "LaunchTemplateVersions", **which)
-    except NotFound:  # deleted behind its group's back
-        return {}
+    named: dict[str, set[str]] = {}
+    for group in groups:
+        if template := template_of(group):
+            named.setdefault(template["LaunchTemplateId"], set()).add(_version(template))
+    if len(named) <= FEW_TEMPLATES:
+        asked: list[Json] = [{"LaunchTemplateId": key, "Versions": sorted(which)} for key, which in named.items()]
+    else:
+        asked = [{"Versions": ["$Default", "$Latest"]}]
+    found: list[Json] = []
+    for which in asked:
+        with suppress(NotFound):  # deleted behind its group's back
+            found += aws.pages("ec2", "describe_launch_template_versions", "LaunchTemplateVersions", **which)
     data: dict[tuple[str, str], Json] = {}
     newest: dict[str, int] = {}
     for version in found:
@@ -123,10 +133,8 @@ def _facts(aws: Aws, groups: list[Json]) -> Facts:
     facts = Facts(
         templates=templates(aws, groups), configurations=configurations(aws, groups), scaling=scaling.told(aws, groups)
     )
-    if any(group.get("Instances") for group in groups):
-        names = [group["AutoScalingGroupName"] for group in groups]
-        facts.instances = instances_of(aws, names)
-        facts.patches = {key: patching.patches(aws, instance) for key, instance in facts.instances.items()}
+    facts.instances = instances_of(aws, groups)
+    facts.patches = {key: patching.patches(aws, instance) for key, instance in facts.instances.items()}
     data = [launch_data(group, facts.templates, facts.configurations) for group in groups]
     facts.images = image_names(aws, {_image_id(group, one, facts) for group, one in zip(groups, data, strict=True)})
     facts.firewalls = places.security_group_names(aws, {key for one in data for key in security_groups_of(one)})
@@ -137,12 +145,15 @@ def _facts(aws: Aws, groups: list[Json]) -> Facts:
     return facts
 
 
-def instances_of(aws: Aws, groups: Collection[str]) -> dict[str, Json]:
-    """EC2's instances of Auto Scaling groups, by id."""
-    few = in_filters(f"tag:{GROUP_TAG}", groups)
-    filters = few if len(groups) <= MOST_VALUES else in_filters("tag-key", [GROUP_TAG])
-    reservations = aws.pages("ec2", "describe_instances", "Reservations", Filters=filters)
-    return {instance["InstanceId"]: instance for found in reservations for instance in found["Instances"]}
+def instances_of(aws: Aws, groups: list[Json]) -> dict[str, Json]:
+    """EC2's instances of Auto Scaling groups, by id; without those that EC2 does not know yet."""
+    ids = [member["InstanceId"] for group in groups for member in group.get("Instances", [])]
+    found: dict[str, Json] = {}
+    for start in range(0, len(ids), MOST_VALUES):
+        filters = in_filters("instance-id", ids[start : start + MOST_VALUES])
+        reservations = aws.pages("ec2", "describe_instances", "Reservations", Filters=filters)
+        found |= {instance["InstanceId"]: instance for one in reservations for instance in one["Instances"]}
+    return found
 
 
 def image_names(aws: Aws, ids: set[str]) -> dict[str, str]:

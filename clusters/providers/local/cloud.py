@@ -20,6 +20,7 @@ class LocalCloud:
     key = "local"
     label = "This host"
     has_packages = True
+    pause_seconds = 0.0
     can_patch = True
     processes = PROCESSES
     has_scaling = False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Mapping
 
 from clusters.core.scaling import ScalingPolicy, ScheduledAction
-from clusters.core.values import Capacity, ServerGroup, ServerGroupRequest
+from clusters.core.values import Capacity, Changes, ServerGroup, ServerGroupRequest
 from clusters.providers.local.client import Client
 
 
@@ -15,6 +16,9 @@ class ServerGroups:
 
     def list(self, account: str, region: str) -> builtins.list[ServerGroup]:
         return self._call("server_groups/list", builtins.list[ServerGroup], account=account, region=region)
+
+    def changes(self, account: str, region: str, marks: Mapping[str, str]) -> Changes:
+        return self._call("server_groups/changes", Changes, account=account, region=region, marks=marks)
 
     def get(self, account: str, region: str, name: str) -> ServerGroup:
         return self._call("server_groups/get", ServerGroup, account=account, region=region, name=name)

@@ -19,6 +19,7 @@ class MemoryCloud:
     key = "memory"
     label = "Memory"
     has_packages = True
+    pause_seconds = 0.0
     can_patch = True
     processes = frozenset(Process)
     has_scaling = True

@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from clusters.providers.base import CALL_SECONDS, ProviderError
 from clusters.providers.memory.world import World
 
-READS = frozenset({"list", "get", "bake", "log", "blueprint"})
+READS = frozenset({"list", "changes", "get", "bake", "log", "blueprint"})
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 
+from clusters.core.digests import digest_of_sets
 from clusters.core.scaling import Scaling, ScalingPolicy, ScheduledAction
 from clusters.core.values import (
     DISABLED_PROCESSES,
     Capacity,
+    Changes,
     Health,
     Image,
     Instance,
@@ -36,8 +38,13 @@ class ServerGroups(Part):
 
     @call
     def list(self, account: str, region: str) -> builtins.list[ServerGroup]:
-        groups = self.world.groups.items()
-        return [group for key, group in groups if key[:2] == (account, region) and self.world.is_visible(key)]
+        return self._visible(account, region)
+
+    @call
+    def changes(self, account: str, region: str, marks: Mapping[str, str]) -> Changes:
+        groups = self._visible(account, region)
+        told = {group.name: digest_of_sets(asdict(group)) for group in groups}
+        return Changes(tuple(group for group in groups if marks.get(group.name) != told[group.name]), told)
 
     @call
     def get(self, account: str, region: str, name: str) -> ServerGroup:
@@ -116,6 +123,10 @@ class ServerGroups(Part):
     def destroy(self, account: str, region: str, name: str) -> None:
         if group := self.world.groups.get((account, region, name)):
             self.world.keep(replace(group, is_being_destroyed=True))
+
+    def _visible(self, account: str, region: str) -> builtins.list[ServerGroup]:
+        groups = self.world.groups.items()
+        return [group for key, group in groups if key[:2] == (account, region) and self.world.is_visible(key)]
 
     def _find(self, account: str, region: str, name: str) -> ServerGroup:
         group = self.world.groups.get((account, region, name))

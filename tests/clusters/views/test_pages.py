@@ -7,7 +7,7 @@ from django.urls import resolve, reverse
 
 from clusters import slots
 from clusters.core.values import Health
-from clusters.models import Account, AccountPermission, Application, Freshness, Instance
+from clusters.models import Account, AccountPermission, Application, Freshness, Instance, Kind
 from clusters.trust.permissions import WRITE
 from clusters.urls import urlpatterns
 from tests import world
@@ -90,9 +90,9 @@ def test_an_instance_says_what_each_source_says_and_what_it_printed(ana: Client,
 
 
 def test_an_account_that_does_not_answer_is_told_and_its_rows_stay(ana: Client) -> None:
-    Freshness.objects.filter(account=world.PROD, region=world.WEST).update(error="timed out")
+    Freshness.objects.filter(account=world.PROD, region=world.WEST, kind=Kind.SERVER_GROUPS).update(error="timed out")
     page = ana.get("/apps/shop/clusters").text
-    assert "does not answer: timed out" in page
+    assert "could not be read: timed out" in page
     assert "shop-prod-web-v019" in page
 
 

@@ -53,14 +53,14 @@ def test_a_changed_cluster_is_read_again(begin, stage_type, queue):
     assert driven(begin({"type": "change"})).status == "SUCCEEDED"
     outbox.deliver()
     (job,) = queue.jobs
-    assert (job.func_name, tuple(job.args)) == ("clusters.jobs.refresh", ("prod", "eu"))
+    assert (job.func_name, tuple(job.args)) == ("clusters.jobs.refresh", ("prod", "eu", "shop"))
     assert Outbox.objects.get().sent_at
     outbox.deliver()
     assert len(queue.jobs) == 1
 
 
 def test_a_promise_waits_until_the_queue_is_back(transactional_db, queue, no_redis):
-    outbox.promise_refresh("change 1", "prod", "eu")
+    outbox.promise_refresh("change 1", "prod", "eu", "shop")
     outbox.deliver()
     assert Outbox.objects.get().sent_at is None
     no_redis.undo()
@@ -72,7 +72,7 @@ def test_a_promise_waits_until_the_queue_is_back(transactional_db, queue, no_red
 
 
 def test_a_promise_claimed_by_another_worker_is_left_to_it(transactional_db, queue):
-    outbox.promise_refresh("change 1", "prod", "eu")
+    outbox.promise_refresh("change 1", "prod", "eu", "shop")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE pipelines_outbox SET claimed_until = engine_now() + interval '5 s'")
     outbox.deliver()
@@ -80,8 +80,8 @@ def test_a_promise_claimed_by_another_worker_is_left_to_it(transactional_db, que
 
 
 def test_the_same_change_promises_once(transactional_db):
-    outbox.promise_refresh("change 1", "prod", "eu")
-    outbox.promise_refresh("change 1", "prod", "eu")
+    outbox.promise_refresh("change 1", "prod", "eu", "shop")
+    outbox.promise_refresh("change 1", "prod", "eu", "shop")
     assert Outbox.objects.count() == 1
 
 

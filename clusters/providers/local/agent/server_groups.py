@@ -5,12 +5,12 @@ from __future__ import annotations
 import builtins
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from clusters.core.scaling import ScalingPolicy, ScheduledAction
-from clusters.core.values import DISABLED_PROCESSES, Capacity, Image, ServerGroup, ServerGroupRequest
+from clusters.core.values import DISABLED_PROCESSES, Capacity, Changes, Image, ServerGroup, ServerGroupRequest
 from clusters.providers.base import Conflict, InvalidRequest, NameTaken, NotFound, Unavailable, check_processes
 from clusters.providers.local import PROCESSES
 from clusters.providers.local.agent.fleet import Fleet
@@ -39,6 +39,10 @@ class ServerGroups:
         view, servers = self._fleet.view(), self._store.servers.all()
         groups = [g for g in self._store.groups.all() if (g.account, g.request.region) == (account, region)]
         return [view.server_group(group, [s for s in servers if s.group == group.key]) for group in groups]
+
+    def changes(self, account: str, region: str, marks: Mapping[str, str]) -> Changes:
+        """All of it: it costs one call to a socket of this host."""
+        return Changes.unmarked(self.list(account, region))
 
     def get(self, account: str, region: str, name: str) -> ServerGroup:
         return self._show(self._find(account, region, name))
