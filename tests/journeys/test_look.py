@@ -39,6 +39,7 @@ PAGES = {
     "cancel": "/executions/{asking}/cancel",
     "restart": "/executions/{failed}/stages/4/restart",
     "judge": "/executions/{asking}/stages/7/judge",
+    "expression": "/executions/{asking}/expression?stage=6&text=${{parameters.version}}",
 }
 
 
