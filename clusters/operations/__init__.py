@@ -2,6 +2,7 @@
 
 applications.py     create, update, delete
 server_groups.py    what a step of an execution does to a server group: intend in a transaction, then do
+scaling.py          scaling policies and scheduled actions of a server group
 instances.py        terminate, reboot, register and deregister
 images.py           bake, tag
 load_balancers.py   upsert, delete

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import chain
 from operator import attrgetter
 from typing import Any
@@ -10,7 +11,9 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from clusters import queries, slots
-from clusters.models import Application
+from clusters.core.scaling import Scaling
+from clusters.core.scaling_words import action_words, policy_words
+from clusters.models import Application, ServerGroup
 from clusters.trust.requests import Request
 from clusters.views.parts import answer, application_or_404, unseen_is_404
 
@@ -31,9 +34,23 @@ def details(request: Request, application: Application, account: str, region: st
     return {
         "detail": detail,
         "group": group,
+        "scaling": _scaling(group),
         "actions": sorted(
             chain(*slots.filled("server_group.actions", request, application, group)),
             key=attrgetter("is_risky"),
         ),
         "recent": list(chain(*slots.filled("server_group.recent", request, application, group))),
+    }
+
+
+def _scaling(group: ServerGroup) -> dict[str, Any]:
+    """{} when nothing changes its size by itself; else lines of (name, words), and all of it as it is kept."""
+    if not group.scaling:
+        return {}
+    scaling = Scaling.from_json(group.scaling)
+    return {
+        "policies": [(policy.name, policy_words(policy)) for policy in scaling.policies],
+        "actions": [(action.name, action_words(action)) for action in scaling.actions],
+        "unread": scaling.unread,
+        "raw": json.dumps(group.scaling, indent=2, sort_keys=True),
     }

@@ -12,6 +12,7 @@ from pipelines.stages.check_preconditions import CheckPreconditions
 from pipelines.stages.clone_server_group import CloneServerGroup
 from pipelines.stages.create_server_group import CreateServerGroup
 from pipelines.stages.delete_load_balancer import DeleteLoadBalancer
+from pipelines.stages.delete_scaling_policy import DeleteScalingPolicy
 from pipelines.stages.delete_security_group import DeleteSecurityGroup
 from pipelines.stages.deploy import Deploy
 from pipelines.stages.deregister_instances_from_load_balancer import DeregisterInstancesFromLoadBalancer
@@ -39,8 +40,10 @@ from pipelines.stages.script import Script
 from pipelines.stages.shrink_cluster import ShrinkCluster
 from pipelines.stages.terminate_instances import TerminateInstances
 from pipelines.stages.update_application import UpdateApplication
+from pipelines.stages.upsert_asg_scheduled_actions import UpsertAsgScheduledActions
 from pipelines.stages.upsert_image_tags import UpsertImageTags
 from pipelines.stages.upsert_load_balancer import UpsertLoadBalancer
+from pipelines.stages.upsert_scaling_policy import UpsertScalingPolicy
 from pipelines.stages.upsert_security_group import UpsertSecurityGroup
 from pipelines.stages.wait import Wait
 from pipelines.stages.watch_server_group import WatchServerGroup
@@ -53,6 +56,7 @@ STAGE_TYPES: dict[str, StageType] = {
     "cloneServerGroup": CloneServerGroup(),
     "createServerGroup": CreateServerGroup(),
     "deleteLoadBalancer": DeleteLoadBalancer(),
+    "deleteScalingPolicy": DeleteScalingPolicy(),
     "deleteSecurityGroup": DeleteSecurityGroup(),
     "deploy": Deploy(),
     "deregisterInstancesFromLoadBalancer": DeregisterInstancesFromLoadBalancer(),
@@ -80,8 +84,10 @@ STAGE_TYPES: dict[str, StageType] = {
     "shrinkCluster": ShrinkCluster(),
     "terminateInstances": TerminateInstances(),
     "updateApplication": UpdateApplication(),
+    "upsertAsgScheduledActions": UpsertAsgScheduledActions(),
     "upsertImageTags": UpsertImageTags(),
     "upsertLoadBalancer": UpsertLoadBalancer(),
+    "upsertScalingPolicy": UpsertScalingPolicy(),
     "upsertSecurityGroup": UpsertSecurityGroup(),
     "wait": Wait(),
     "webhook": Webhook(),

@@ -31,6 +31,7 @@ NAMES = {
     "deleteLoadBalancer": "loadBalancerName",
     "upsertSecurityGroup": "securityGroupName",
     "deleteSecurityGroup": "securityGroupName",
+    "upsertScalingPolicy": "policyName",
 }
 
 

@@ -14,6 +14,7 @@ import pytest
 from django.db import transaction
 from pydantic.alias_generators import to_camel
 
+from clusters.core.scaling import PolicyKind, ScalingPolicy
 from clusters.core.values import Listener, LoadBalancerRequest
 from clusters.models import Application
 from clusters.trust.permissions import Actor, Refused
@@ -68,6 +69,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "bulkQuickPatch": INSTANCES | PATCH,
     "createServerGroup": CLUSTER,
     "deleteLoadBalancer": {"credentials": ACCOUNT, "regions": [REGION], "loadBalancerName": "shop-old"},
+    "deleteScalingPolicy": NAMED | {"policyName": "busy"},
     "deleteSecurityGroup": {"credentials": ACCOUNT, "regions": [REGION], "securityGroupName": "shop-old"},
     "deploy": {"clusters": [CLUSTER]},
     "deregisterInstancesFromLoadBalancer": BALANCED,
@@ -95,9 +97,11 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "shrinkCluster": PLACE,
     "terminateInstances": INSTANCES,
     "updateApplication": {"application": {"name": "shop"}},
+    "upsertAsgScheduledActions": NAMED | {"scheduledActions": [{"recurrence": "0 9 * * *", "desiredCapacity": 1}]},
     "upsertImageTags": {"tags": {"tested": "yes"}},
     "upsertLoadBalancer": BALANCER,
     "upsertSecurityGroup": {"credentials": ACCOUNT, "regions": [REGION], "securityGroupName": "shop-office"},
+    "upsertScalingPolicy": NAMED | {"simple": {"scalingAdjustment": 1}},
     "wait": {},
     "webhook": {"url": "https://hooks.example.org/"},
     "watchServerGroup": NAMED,
@@ -251,6 +255,7 @@ EFFECTS = {
     "deleteSecurityGroup": Tried(
         "deleteSecurityGroup", MINIMAL["deleteSecurityGroup"], lock=f"{ACCOUNT}:{REGION}:security-group/shop-old"
     ),
+    "deleteScalingPolicy": Tried("deleteScalingPolicy", MINIMAL["deleteScalingPolicy"]),
     "deregisterInstancesFromLoadBalancer": Tried("deregisterInstancesFromLoadBalancer", BALANCED),
     "destroyServerGroup": Tried("destroyServerGroup", NAMED),
     "disableCluster": Tried("disableCluster", PLACE),
@@ -278,6 +283,8 @@ EFFECTS = {
         {"credentials": ACCOUNT, "tags": {"tested": "yes"}, "imageNames": ["shop-1.0"], "region": REGION},
         lock="",
     ),
+    "upsertAsgScheduledActions": Tried("upsertAsgScheduledActions", MINIMAL["upsertAsgScheduledActions"]),
+    "upsertScalingPolicy": Tried("upsertScalingPolicy", MINIMAL["upsertScalingPolicy"]),
     "upsertLoadBalancer": Tried("upsertLoadBalancer", BALANCER, lock=f"{ACCOUNT}:{REGION}:load-balancer/shop-new"),
     "upsertSecurityGroup": Tried(
         "upsertSecurityGroup", MINIMAL["upsertSecurityGroup"], lock=f"{ACCOUNT}:{REGION}:security-group/shop-office"
@@ -310,6 +317,8 @@ def stocked(balanced: World) -> World:  # noqa: F811
     balanced.upload("shop", "1.1")
     cloud.load_balancers.upsert(ACCOUNT, LoadBalancerRequest(REGION, "shop-old", Listener(0)))
     cloud.security_groups.upsert(ACCOUNT, REGION, "shop-old", ())
+    busy = ScalingPolicy("busy", PolicyKind.SIMPLE, {"adjustmentType": "ExactCapacity", "scalingAdjustment": 4})
+    cloud.server_groups.put_policy(ACCOUNT, REGION, "shop-test-v001", busy)
     for key, name in ABOUT_INSTANCES.items():
         ids = [instance.id for instance in cloud.server_groups.get(ACCOUNT, REGION, name).instances[:1]]
         EFFECTS[key].context = MINIMAL[key] | {"instanceIds": ids}

@@ -6,8 +6,9 @@ from django.test import Client
 from django.urls import resolve, reverse
 
 from clusters import slots
+from clusters.core.scaling import PolicyKind, Scaling, ScalingPolicy, ScheduledAction
 from clusters.core.values import Health
-from clusters.models import Account, AccountPermission, Application, Freshness, Instance, Kind
+from clusters.models import Account, AccountPermission, Application, Freshness, Instance, Kind, ServerGroup
 from clusters.trust.permissions import WRITE
 from clusters.urls import urlpatterns
 from tests import world
@@ -87,6 +88,23 @@ def test_an_instance_says_what_each_source_says_and_what_it_printed(ana: Client,
     assert mallory.get(url).status_code == 404
     assert "GET /ready answered 503" in page.text
     assert "There is no log" in page.text  # the cloud knows nothing of this row, and the page stands
+
+
+def test_a_server_group_says_what_changes_its_size(ben: Client) -> None:
+    url = "/apps/shop/clusters/prod/eu-west-1/shop-prod-worker-v031"
+    assert "<h2>Scaling</h2>" not in ben.get(url).text
+    row = ServerGroup.objects.filter(name="shop-prod-worker-v031")
+    settings = {"adjustmentType": "ChangeInCapacity", "scalingAdjustment": 2}
+    policy = ScalingPolicy("<busy>", PolicyKind.SIMPLE, settings)
+    night = ScheduledAction("night", "0 22 * * *", desired=0)
+    row.update(scaling=Scaling((policy,), (night,)).as_json())
+    page = ben.get(url).text
+    assert "&lt;busy&gt;" in page
+    assert "adds 2 instances" in page
+    assert "at 0 22 * * * (UTC): desired 0" in page
+    assert "&quot;scalingAdjustment&quot;: 2" in page
+    row.update(scaling=Scaling(unread="AWS: not authorized").as_json())
+    assert "AWS: not authorized" in ben.get(url).text
 
 
 def test_an_account_that_does_not_answer_is_told_and_its_rows_stay(ana: Client) -> None:
