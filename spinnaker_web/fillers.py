@@ -46,8 +46,9 @@ def badges(request: Request, application: Application) -> dict[str, Badge]:
             url = reverse("pipelines:execution", args=[Execution(id=row["execution_id"]).ulid])
             found[moniker.cluster if moniker else named] = Badge(Look(row["name"], "run", "run"), url)
     for claim in ClusterClaim.objects.filter(application=application.name):
+        cluster = claim.key.split(":", 2)[2].partition("@")[0]
         url = reverse("pipelines:execution", args=[claim.execution_id])
-        found.setdefault(claim.key.split(":", 2)[2], Badge(Look(f"Claimed by {claim.summary}", "run", "run"), url))
+        found.setdefault(cluster, Badge(Look(f"Claimed by {claim.summary}", "run", "run"), url))
     return found
 
 

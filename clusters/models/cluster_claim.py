@@ -6,7 +6,7 @@ from django.db import models
 
 
 class ClusterClaim(models.Model):
-    #: clusters.operations.server_groups.cluster_key.
+    #: clusters.operations.server_groups.cluster_key; with @ and an owner: among those who act for that owner.
     key = models.CharField(max_length=512, primary_key=True)
     #: Whoever holds it, as whoever wrote it names itself.
     owner = models.CharField(max_length=255, unique=True)

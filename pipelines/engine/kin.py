@@ -1,4 +1,4 @@
-"""Executions that stages started: called off with the stage, and their end told to it.
+"""Executions that stages started: called off with the stage, and their end told to it; and what stands above a stage.
 
 Locks go from the parent down: a parent is woken in a transaction of its own, after its child's end is committed. Losing
 that wake costs time, never work: the waiting step looks again by itself.
@@ -48,6 +48,24 @@ WITH e AS (
 )
 SELECT id FROM e
 """
+
+_ABOVE = """
+WITH RECURSIVE above AS (
+  SELECT id, parent_id, execution_id FROM pipelines_stage WHERE id = %(stage)s
+  UNION
+  SELECT s.id, s.parent_id, s.execution_id
+  FROM above JOIN pipelines_execution e ON e.id = above.execution_id
+  JOIN pipelines_stage s ON s.id = COALESCE(above.parent_id, e.parent_stage)
+)
+SELECT id FROM above WHERE id <> %(stage)s
+"""
+
+
+def above(stage_id: str) -> set[str]:
+    """Ids of the stages that a stage is a child of, that started its execution, and so on up."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ABOVE, {"stage": stage_id})
+        return {str(row[0]) for row in cursor.fetchall()}
 
 
 def cancel(stages: Collection[str], parent: Execution) -> None:

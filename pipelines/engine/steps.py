@@ -20,6 +20,7 @@ from pipelines.core.plan import Absent, Effect, Failed, Intent, Observe, Outcome
 from pipelines.core.snapshot import Snapshot, Step, StepStatus
 from pipelines.core.status import Status
 from pipelines.core.view import step_view
+from pipelines.engine import kin
 from pipelines.engine.lease import Lease, Stale
 from pipelines.engine.store import Loaded
 from pipelines.models import Execution
@@ -106,23 +107,23 @@ def intend(tried: Attempt) -> Intent | Outcome:
 
 
 def _claim(tried: Attempt, key: str) -> None:
-    """Raises Claimed."""
+    """Raises Claimed. Within the claim of a custom strategy, whose pipeline does the work, each has one more."""
     stage = tried.view.stage
     run = Execution.objects.only("name", "number", "started_by").get(pk=from_ulid(stage.execution_id))
-    is_ours = claims.acquire(
+    held = claims.acquire(
         key,
         stage.stage_id,
+        within=lambda: kin.above(stage.stage_id),
         execution_id=stage.execution_id,
         application=stage.application,
         summary=f"{run}, {stage.name}, started by {run.started_by}",
         now=tried.view.now,
     )
-    if is_ours:
+    if held is None:
         return
-    held = claims.holder(key)
-    told = f"{held.summary} (since {held.claimed_at:%H:%M} UTC)" if held else "another deployment"
+    told = f"{held.summary} (since {held.claimed_at:%H:%M} UTC)"
     until = f"; it waits until {tried.step.deadline:%H:%M} UTC at most" if tried.step.deadline else ""
-    raise Claimed(f"{told} to end{until}. Take over to cancel that one", key)
+    raise Claimed(f"{told} to end{until}. Take over to cancel that one", held.key)
 
 
 def plan(tried: Attempt) -> Intent | Outcome:

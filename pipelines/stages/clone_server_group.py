@@ -102,7 +102,7 @@ class CloneServerGroup(CreatingStage):
     key: ClassVar[str] = "cloneServerGroup"
     label: ClassVar[str] = "Clone server group"
     Config = Config
-    knows_its_cluster: ClassVar[bool] = False
+    is_clone: ClassVar[bool] = True
 
     def determine(self, step: StepView, config: Any) -> Outcome:
         return _determine(step, config)

@@ -12,8 +12,9 @@ from pipelines.stages.base import BaseStage, StageConfig, inherited
 from pipelines.stages.parts.launch import Launch
 from pipelines.strategies import custom
 
-#: What may have made a server group below a deploy stage: the stage for it, or a custom strategy's pipeline.
-DEPLOYED_BY = ("createServerGroup", "pipeline")
+#: What makes a server group below a deploy stage: a stage for it, or (then among its outputs) a strategy's pipeline.
+CREATING = ("createServerGroup", "cloneServerGroup")
+DEPLOYED_BY = (*CREATING, "pipeline")
 
 
 class Config(StageConfig):
@@ -35,7 +36,7 @@ def _complete(step: StepView, config: Config) -> Outcome:
     deployed: dict[str, list[str]] = {}
     for ancestor in step.stage.ancestors:
         if ancestor.ref.startswith(f"{step.stage.ref}<") and ancestor.type_key in DEPLOYED_BY:
-            place = ancestor.context if ancestor.type_key == "createServerGroup" else ancestor.outputs
+            place = ancestor.context if ancestor.type_key in CREATING else ancestor.outputs
             for region, names in (place.get("deploy.server.groups") or {}).items():
                 deployed.setdefault(region, []).extend(names)
     return Succeeded(outputs={"deploy.server.groups": deployed} if deployed else {})
@@ -50,8 +51,9 @@ class Deploy(BaseStage):
         fields = inherited(stage.context, "clusters", "cluster", "trafficOptions")
         maps = stage.context.get("clusters") or [stage.context.get("cluster") or _handed_down(config, stage)]
         launches = [Launch.model_validate(cluster) for cluster in maps]
+        key = CREATING[(stage.trigger.get("parameters") or {}).get("clone") is True]
         return [
-            _child(fields, cluster, launch, region)
+            _child(key, fields, cluster, launch, region)
             for cluster, launch in zip(maps, launches, strict=True)
             for region in launch.region_names
         ]
@@ -71,10 +73,12 @@ def _handed_down(config: Config, stage: StageView) -> Json:
             held -= {Process.ADD_TO_LOAD_BALANCER}
         case "disable":
             held |= {Process.ADD_TO_LOAD_BALANCER}
+        case _:
+            return cluster
     return cluster | {"suspendedProcesses": sorted(held)}
 
 
-def _child(fields: Json, cluster: Json, launch: Launch, region: str) -> Child:
+def _child(key: str, fields: Json, cluster: Json, launch: Launch, region: str) -> Child:
     """The cluster map beside the stage's own fields, as Spinnaker flattens it."""
     where = {"account": launch.account_name, "credentials": launch.account_name, "region": region}
-    return Child("createServerGroup", f"Deploy in {region}", fields | inherited(cluster) | where)
+    return Child(key, f"Deploy in {region}", fields | inherited(cluster) | where)

@@ -36,6 +36,8 @@ class Deployment:
     wish: Json = field(default_factory=dict)
     #: The source's minimum before the strategy held it up.
     source_minimum: int | None = None
+    #: Made like another one, which gives what is not said.
+    is_clone: bool = False
 
     @property
     def cleanup(self) -> Json:
@@ -54,7 +56,8 @@ class Strategy(Protocol):
     def instead(self, deployment: Deployment, options: Any, stage: StageView, image_id: str) -> list[Child]:
         """Children that do everything, in place of making a server group here; none where the stage does it itself.
 
-        `image_id` is what it would launch, where that is known without asking the cloud.
+        The cluster is claimed until they have ended. `image_id` is what it would launch, where that is known without
+        asking the cloud.
         """
 
     def initial(self, wish: Capacity) -> Capacity:

@@ -28,6 +28,8 @@ class Custom(BaseStrategy):
         cluster: Json = {name: value for name, value in stage.context.items() if name not in _OWN}
         if image_id:
             cluster["imageId"] = image_id
+        if deployment.is_clone and "capacity" not in cluster:
+            cluster |= {"useSourceCapacity": True, "preferSourceCapacity": False}
         told = {
             "application": stage.application,
             "credentials": deployment.place.get("credentials", ""),
@@ -36,7 +38,7 @@ class Custom(BaseStrategy):
             "region": deployment.region,
             "cloudProvider": deployment.place.get("cloudProvider", ""),
             "strategy": True,
-            "clone": False,
+            "clone": deployment.is_clone,
             "parentPipelineId": stage.execution_id,
             "parentStageId": stage.stage_id,
             CLUSTER: cluster,

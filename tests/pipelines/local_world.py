@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from clusters.trust.permissions import Actor, actor_of
 from pipelines.core.definition import read
 from pipelines.engine import admit
 from pipelines.engine.drive import drive
-from pipelines.models import Execution, Stage
+from pipelines.models import Execution, Pipeline, Stage
+from pipelines.operations import save_pipeline
 from tests.clouds import ACCOUNT, REGION
 from tests.clouds import Stage as Cloud
 from tests.clusters.providers.local import app
@@ -70,14 +72,24 @@ class LocalWorld:
         return admit.admit(admit.Admission("shop", read(document), document, self.actor))[0]
 
     def go_on(self, execution: Execution, until: Any = lambda: False) -> Execution:
-        """As a worker does, until it has ended or `until` holds."""
+        """As a worker does, with all that is under way, until it has ended or `until` holds."""
         deadline = time.monotonic() + LONGEST_SECONDS
         while not (execution.ended_at or until()):
             assert time.monotonic() < deadline, tree(execution)
-            drive(execution.pk)
+            for open_one in Execution.objects.filter(ended_at=None):
+                drive(open_one.pk)
             execution.refresh_from_db()
             time.sleep(0.05)
         return execution
+
+    def save(self, name: str, *stages: dict[str, Any], **fields: Any) -> Pipeline:
+        """A pipeline whose id is its name, its stages one after the other."""
+        numbered = [
+            {"refId": str(n), "requisiteStageRefIds": [str(n - 1)] if n > 1 else [], **stage}
+            for n, stage in enumerate(stages, start=1)
+        ]
+        document = {"name": name, "id": name, "stages": numbered, **fields}
+        return save_pipeline(self.actor, self.application, json.dumps(document)).pipeline
 
     def break_down(self, group: str) -> float:
         """Have every instance of a server group answer 500 from now on; when each has failed a check (monotonic)."""

@@ -129,8 +129,8 @@ def _wait_for_up(step: StepView, config: CreatingConfig) -> Outcome:
 
 class CreatingStage(BaseStage):
     Config: ClassVar[type[StageConfig]] = CreatingConfig
-    #: Else the source says which cluster it is.
-    knows_its_cluster: ClassVar[bool] = True
+    #: Made like its source, which also says which cluster it is.
+    is_clone: ClassVar[bool] = False
 
     def determine(self, step: StepView, config: Any) -> Outcome:
         """Find the source and write it to the context."""
@@ -144,23 +144,23 @@ class CreatingStage(BaseStage):
         """The server group of the same cluster and region that the strategy takes for the former one."""
         return str(config.source.name)
 
-    def before(self, config: Any, stage: StageView) -> list[Child]:
-        region = next(iter(config.region_names), "")
-        image = config.image_id or images.supplied_image(stage, region, config.provider_key) or ""
-        return strategies.find(config.strategy).instead(self._deployment(config, stage), config, stage, image)
-
     def steps(self, config: Any) -> tuple[StepSpec, ...]:
-        if strategies.is_done_elsewhere(config.strategy):
-            return ()
         determine = Observe("determineSourceServerGroup", self.determine, pace.DETERMINE, is_timeout_overridable=False)
+        begin = (determine, CLAIM) if self.is_clone else (CLAIM, determine)
+        if strategies.is_done_elsewhere(config.strategy):
+            return begin if self.is_clone else (CLAIM,)
         return (
-            *((CLAIM, determine) if self.knows_its_cluster else (determine, CLAIM)),
+            *begin,
             Effect(self.key, self._intend, _create, _find, timeout_seconds=pace.CREATE_CALL, is_rehearsable=True),
             Observe("waitForUpInstances", _wait_for_up, pace.HEALTH_WAIT),
         )
 
     def after(self, config: Any, stage: StageView) -> list[Child]:
-        return strategies.find(config.strategy).after(self._deployment(config, stage), config)
+        strategy, deployment = strategies.find(config.strategy), self._deployment(config, stage)
+        if not strategies.is_done_elsewhere(config.strategy):
+            return strategy.after(deployment, config)
+        image = config.image_id or images.supplied_image(stage, deployment.region, config.provider_key) or ""
+        return strategy.instead(deployment, config, stage, image)
 
     def on_failure(self, config: Any, stage: StageView, failed_step: str) -> list[Child]:
         return strategies.find(config.strategy).on_failure(self._deployment(config, stage), config, failed_step)
@@ -196,4 +196,5 @@ class CreatingStage(BaseStage):
             | {"targetHealthyDeployPercentage": config.target_healthy_deploy_percentage},
             wish=config.saved_capacity,
             source_minimum=stage.lookup(f"originalCapacity.{self.replaced(config)}", {}).get("min"),
+            is_clone=self.is_clone,
         )

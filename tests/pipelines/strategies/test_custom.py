@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from clusters.models import Application
+from clusters.models import Application, ClusterClaim
 from pipelines.engine.drive import drive
-from pipelines.models import Execution, Pipeline
-from pipelines.operations import save_pipeline
+from pipelines.models import Execution, Pipeline, Stage, Step
+from pipelines.operations import Conflict, save_pipeline, take_over, waits_for_claim
 from tests.pipelines.stages.conftest import ACCOUNT, REGION, World, balanced, world
 
 __all__ = ["balanced", "world"]
@@ -39,20 +40,41 @@ def save(world: World, *stages: dict[str, Any]) -> Pipeline:
     return saved.pipeline
 
 
+def deploy(world: World, **changes: Any) -> dict[str, Any]:
+    return {"type": "deploy", "name": "Deploy", "clusters": [CLUSTER | {"imageId": world.image.id} | changes]}
+
+
 def run(world: World, **changes: Any) -> tuple[Execution, Execution]:
     """The deployment and the strategy's pipeline, both at their ends."""
-    stage = {"type": "deploy", "name": "Deploy", "clusters": [CLUSTER | {"imageId": world.image.id} | changes]}
-    outer = world.begin(stage)
+    return go_on(world, world.begin(deploy(world, **changes)))
+
+
+def go_on(
+    world: World, outer: Execution, until: Callable[[Execution], bool] = lambda inner: False
+) -> tuple[Execution, Execution]:
+    """Until the deployment has ended, or `until` holds for the strategy's pipeline."""
     for _ in range(60):
-        world.look()
-        for inner in Execution.objects.exclude(pk=outer.pk).filter(ended_at=None):
-            world.execution = inner
-            world.look()
-            world.execution = outer
+        look(world, outer)
+        for inner in Execution.objects.filter(trigger__parentExecution__id=outer.ulid):
+            if until(look(world, inner)):
+                return outer, inner
         if outer.ended_at:
             break
     drive(outer.pk)
-    return outer, Execution.objects.exclude(pk=outer.pk).get()
+    return outer, Execution.objects.get(trigger__parentExecution__id=outer.ulid)
+
+
+def look(world: World, execution: Execution) -> Execution:
+    if execution.ended_at:
+        return execution
+    world.execution, before = execution, world.execution
+    world.look()
+    world.execution = before
+    return execution
+
+
+def is_waiting(inner: Execution) -> bool:
+    return Stage.objects.filter(execution=inner, type_key="wait", status="RUNNING").exists()
 
 
 def test_the_pipeline_deploys_the_cluster_as_its_own_stages_say(balanced: World):
@@ -74,10 +96,68 @@ def test_the_pipeline_deploys_the_cluster_as_its_own_stages_say(balanced: World)
     assert parameters["parentPipelineId"] == outer.ulid
     assert balanced.tree() == [
         "1 deploy 'Deploy' [completeParallelDeploy]",
-        f"1<1 createServerGroup 'Deploy in {REGION}' []",
-        "1<1<1 pipeline 'Deploy by dark' [startPipeline,monitorPipeline]",
+        f"1<1 createServerGroup 'Deploy in {REGION}' [claimCluster]",
+        "1<1>1 pipeline 'Deploy by dark' [startPipeline,monitorPipeline]",
     ]
     assert balanced.stage("Deploy").outputs["deploy.server.groups"] == {REGION: ["shop-test-v001"]}
+
+
+def test_the_cluster_is_claimed_while_the_strategy_s_pipeline_does_anything_and_can_be_taken_over(balanced: World):
+    save(balanced, {"type": "deploy", "trafficOptions": "inherit"}, {"type": "wait", "waitTime": 600})
+    first, inner = go_on(balanced, balanced.begin(deploy(balanced)), until=is_waiting)
+    assert balanced.there() == {"shop-test-v000": ("enabled", 1)}
+    claim = ClusterClaim.objects.get()
+    assert (claim.key, claim.execution_id) == (f"{ACCOUNT}:{REGION}:shop-test", first.ulid)
+
+    second = balanced.begin(deploy(balanced, strategy=""))
+    balanced.look()
+    step = Step.objects.get(stage__execution=second, name="claimCluster")
+    assert f"{first}, Deploy in {REGION}, started by ada (since " in step.waiting_for
+    assert waits_for_claim(second, "1") == claim.key
+    assert take_over(balanced.actor, second, "1") == first
+    look(balanced, first)
+    look(balanced, inner)
+    assert (first.status, inner.status) == ("CANCELED", "CANCELED")
+    assert not ClusterClaim.objects.exists()
+    assert balanced.go_on().status == "SUCCEEDED", second.message
+    assert balanced.there() == {"shop-test-v000": ("enabled", 1), "shop-test-v001": ("enabled", 1)}
+
+
+def test_what_a_strategy_deploys_twice_it_deploys_one_after_the_other(balanced: World):
+    held = {"type": "deploy", "clusters": [CLUSTER | {"imageId": balanced.image.id, "strategy": "redblack"}]}
+    held["clusters"][0]["delayBeforeDisableSec"] = 600
+    balanced.group("shop-test-v000", size=1)
+    save(balanced, held, held | {"requisiteStageRefIds": []})
+    outer, inner = go_on(balanced, balanced.begin(deploy(balanced)), until=is_waiting)
+    for _ in range(5):
+        look(balanced, inner)
+    assert sorted(balanced.there()) == ["shop-test-v000", "shop-test-v001"]
+    owners = dict(ClusterClaim.objects.values_list("key", "owner"))
+    key = f"{ACCOUNT}:{REGION}:shop-test"
+    assert sorted(owners) == [key, f"{key}@{owners[key]}"]
+    with pytest.raises(Conflict, match="does not wait for another deployment"):
+        take_over(balanced.actor, inner, "1" if waits_for_claim(inner, "1") else "2")
+    balanced.execution = inner
+    balanced.go_on()
+    outer, inner = go_on(balanced, outer)
+    assert (outer.status, inner.status) == ("SUCCEEDED", "SUCCEEDED"), (outer.message, inner.message)
+    assert not ClusterClaim.objects.exists()
+    assert sorted(balanced.there()) == ["shop-test-v000", "shop-test-v001", "shop-test-v002"]
+
+
+def test_a_clone_is_cloned_by_the_strategy(balanced: World):
+    save(balanced, {"type": "deploy", "trafficOptions": "inherit"})
+    balanced.group("shop-test-v000", size=3)
+    clone = {"type": "cloneServerGroup", "name": "Clone", "credentials": ACCOUNT, "region": REGION, "stack": "test"}
+    outer, inner = go_on(balanced, balanced.begin(clone | {"strategy": "custom", "strategyPipeline": "dark"}))
+    assert (outer.status, inner.status) == ("SUCCEEDED", "SUCCEEDED"), (outer.message, inner.message)
+    assert inner.trigger["parameters"]["clone"] is True
+    made = Stage.objects.get(execution=inner, ref="1<1")
+    assert (made.type_key, made.context["source"]["serverGroupName"]) == ("cloneServerGroup", "shop-test-v000")
+    assert balanced.there() == {"shop-test-v000": ("enabled", 3), "shop-test-v001": ("enabled", 3)}
+    images = {group.image_id for group in balanced.cloud.server_groups.list(ACCOUNT, REGION)}
+    assert len(images) == 1
+    assert not ClusterClaim.objects.exists()
 
 
 def test_a_strategy_that_fails_fails_the_deployment(balanced: World):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from clusters.core.values import Health
-from pipelines.models import Execution
+from pipelines import operations
+from pipelines.models import Execution, Stage
 from pipelines.stages import watch_server_group
 from spinnaker_web.demo.traffic import Record, Traffic
 from tests.local_agent import LocalAgent, agent
@@ -88,6 +89,61 @@ def test_a_version_that_breaks_down_half_way_is_rolled_back_without_a_failed_req
     assert state(world) == {"v000": (True, 2), "v001": (False, 0)}, tree(execution)
     rolled_back = [stage for stage in stages_of(execution) if stage.type_key == "rollbackServerGroup"]
     assert [stage.status for stage in rolled_back] == ["SUCCEEDED"]
+
+
+def judged(execution: Execution) -> dict[int, Stage]:
+    """Validations of a deployment that wait for their judge, by the percentage they are about."""
+    waiting = Stage.objects.filter(type_key="manualJudgment", status="RUNNING").select_related("execution")
+    of_it = [stage for stage in waiting if stage.execution.trigger["parentExecution"]["id"] == execution.ulid]
+    return {stage.execution.trigger["parameters"]["percentageComplete"]: stage for stage in of_it}
+
+
+@pytest.mark.parametrize("last", [pytest.param("continue", marks=pytest.mark.long), "stop"])
+def test_a_pipeline_judges_each_step_before_the_old_server_group_gives_way(world: LocalWorld, last: str):
+    world.save("judge", {"type": "manualJudgment"})
+    world.stand("shop-web-v000")
+    judge = {"application": "shop", "pipelineId": "judge", "pipelineParameters": {"use": "it"}}
+    rolling = {"strategy": "rollingredblack", "targetPercentages": [50], "pipelineBeforeCleanup": judge}
+    execution = world.begin(world.deploy(**rolling))
+    with Traffic(world.address) as traffic:
+        for percentage, answer, up in ((50, "continue", 2), (100, last, 1)):
+            world.go_on(execution, until=lambda percentage=percentage: percentage in judged(execution))
+            assert world.groups["v000"].count(Health.UP) == up, "the old one gives way only once the step is judged"
+            stage = judged(execution)[percentage]
+            operations.judge(world.actor, stage.execution, stage.ref, answer)
+        world.go_on(execution)
+    assert failed(traffic.record) == []
+    assert stage.execution.trigger["parameters"] == {
+        "use": "it",
+        "deployedServerGroup": "shop-web-v001",
+        "sourceServerGroup": "shop-web-v000",
+        "percentageComplete": 100,
+    }
+    if last == "continue":
+        assert execution.status == "SUCCEEDED", tree(execution)
+        assert state(world) == {"v000": (False, 0), "v001": (True, 2)}
+    else:
+        assert execution.status == "TERMINAL", tree(execution)
+        assert "judge #2 ended as TERMINAL" in execution.message
+        assert state(world) == {"v000": (True, 2), "v001": (False, 0)}
+
+
+@pytest.mark.long
+def test_a_custom_strategy_has_the_cluster_to_itself_until_its_pipeline_has_ended_or_is_taken_over(world: LocalWorld):
+    world.save("slow", {"type": "deploy", "trafficOptions": "inherit"}, {"type": "wait", "waitTime": 60}, strategy=True)
+    world.stand("shop-web-v000")
+    with Traffic(world.address) as traffic:
+        first = world.begin(world.deploy(strategy="custom", strategyPipeline="slow"))
+        world.go_on(first, until=lambda: Stage.objects.filter(type_key="wait", status="RUNNING").exists())
+        second = world.begin(world.deploy(strategy="redblack"))
+        world.go_on(first, until=lambda: operations.waits_for_claim(second, "1"))
+        assert state(world) == {"v000": (True, 2), "v001": (True, 2)}
+        assert operations.take_over(world.actor, second, "1") == first
+        world.go_on(second)
+    assert second.status == "SUCCEEDED", tree(second)
+    assert failed(traffic.record) == []
+    assert set(Execution.objects.exclude(pk=second.pk).values_list("status", flat=True)) == {"CANCELED"}
+    assert state(world) == {"v000": (False, 0), "v001": (False, 0), "v002": (True, 2)}
 
 
 def test_a_share_of_a_server_group_is_taken_out_and_comes_back_with_the_whole(world: LocalWorld):
