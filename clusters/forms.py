@@ -142,7 +142,15 @@ class LoadBalancerForm(_PlacedForm):
         max_length=naming.MAX_LOAD_BALANCER_LENGTH, help_text="application-stack, with hyphens only."
     )
     port = forms.IntegerField(min_value=0, max_value=65535, initial=0, help_text="0 takes a free one.")
-    protocol = forms.ChoiceField(choices=[("HTTP", "HTTP"), ("TCP", "TCP")])
+    protocol = forms.ChoiceField(choices=[("HTTP", "HTTP"), ("TCP", "TCP")], help_text="Of all its ports.")
+    more_ports = forms.CharField(
+        label="Further ports", required=False, help_text="Numbers with spaces between; they lead to the same instances."
+    )
+    zones = forms.CharField(
+        label="Availability zones",
+        required=False,
+        help_text="With spaces between. Only their instances get traffic. None: all, or those it has already.",
+    )
     check_protocol = forms.ChoiceField(label="Asks by", choices=[("HTTP", "HTTP"), ("TCP", "TCP")])
     is_enabled = forms.BooleanField(
         initial=True, required=False, label="Check the health of instances", help_text="Off: each counts as healthy."
@@ -159,6 +167,12 @@ class LoadBalancerForm(_PlacedForm):
         initial = _of_load_balancer(existing) if existing else given
         super().__init__(*args, actor=actor, is_new=existing is None, initial=initial, **kwargs)
 
+    def clean_more_ports(self) -> tuple[int, ...]:
+        words = self.cleaned_data["more_ports"].replace(",", " ").split()
+        if wrong := [word for word in words if not word.isdecimal() or not 1 <= int(word) <= 65535]:
+            raise forms.ValidationError(f"“{wrong[0]}” is not a port between 1 and 65535.")
+        return tuple(int(word) for word in words)
+
     def clean(self) -> dict[str, Any]:
         given = self.cleaned_data
         if self.errors:
@@ -173,14 +187,17 @@ class LoadBalancerForm(_PlacedForm):
                 given["unhealthy_threshold"],
                 given["is_enabled"],
             )
+            self.request = self._request(given, check)
         except InvalidValue as error:
             field = error.field.removeprefix("healthCheck.")
-            self.add_error("check_protocol" if field == "protocol" else field, error.message)
-        else:
-            listener = values.Listener(given["port"], given["protocol"])
-            names = tuple(given["security_groups"].split())
-            self.request = values.LoadBalancerRequest(self.region, given["name"], listener, check, names)
+            names = {"protocol": "check_protocol", "listeners": "more_ports"}
+            self.add_error(names.get(field, field), error.message)
         return given
+
+    def _request(self, given: dict[str, Any], check: values.HealthCheck) -> values.LoadBalancerRequest:
+        first, *more = (values.Listener(port, given["protocol"]) for port in (given["port"], *given["more_ports"]))
+        names, zones = (tuple(given[name].replace(",", " ").split()) for name in ("security_groups", "zones"))
+        return values.LoadBalancerRequest(self.region, given["name"], first, check, names, tuple(more), zones)
 
 
 class SecurityGroupForm(_PlacedForm):
@@ -263,6 +280,8 @@ def _of_load_balancer(row: LoadBalancer) -> dict[str, Any]:
         "name": row.name,
         "port": row.port,
         "protocol": row.protocol,
+        "more_ports": " ".join(map(str, row.ports[1:])),
+        "zones": " ".join(row.zones),
         "security_groups": " ".join(row.security_groups),
     }
 

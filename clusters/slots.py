@@ -36,6 +36,8 @@ SLOTS: dict[str, list[Filler]] = {
     "security_group.upsert": [],
     # (request, Application row, account, region, name)
     "security_group.delete": [],
+    # (one of these four, request, and the same arguments) -> what that would do now, for templates to show
+    "network.rehearsal": [],
     # (request, Application row) -> dict of cluster name to Badge; asked once a page
     "cluster.badges": [],
     # (request) -> list[Note] of what needs a person, besides unhealthy server groups

@@ -1,3 +1,5 @@
+from functools import partial
+
 from django.apps import AppConfig
 
 
@@ -16,10 +18,9 @@ class SpinnakerWebConfig(AppConfig):
         slots.fill("server_group.actions", deploy.offered_like)
         slots.fill("clusters.actions", deploy.offered)
         slots.fill("instance.actions", instance_actions.offered)
-        slots.fill("load_balancer.upsert", network_tasks.upsert_load_balancer)
-        slots.fill("load_balancer.delete", network_tasks.delete_load_balancer)
-        slots.fill("security_group.upsert", network_tasks.upsert_security_group)
-        slots.fill("security_group.delete", network_tasks.delete_security_group)
+        for slot in network_tasks.STAGES:
+            slots.fill(slot, partial(network_tasks.run, slot))
+        slots.fill("network.rehearsal", network_tasks.rehearsal)
         slots.fill("server_group.recent", fillers.recent)
         slots.fill("cluster.badges", fillers.badges)
         slots.fill("applications.needs", fillers.needs)

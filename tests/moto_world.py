@@ -55,8 +55,8 @@ PLAYED = {
     " the past; makes the lifecycle hooks that a group is created with",
     "EC2": "stops a builder once its script has run and keeps its console; makes an image in more than a moment; refuses"
     " to delete a security group in use",
-    "Elastic Load Balancing": "targets are initial before they are healthy, draining before they are gone; instances are"
-    " registered by Auto Scaling only while AddToLoadBalancer is not suspended; a restarted instance fails its checks",
+    "Elastic Load Balancing": "targets in other zones than the load balancer's are unused; targets are initial before they"
+    " are healthy, draining before they are gone; instances are registered by Auto Scaling only while AddToLoadBalancer is not suspended; a restarted instance fails its checks",
     "SSM": "runs a command in more than a moment, and fails it when the package is not in the repository, as it says",
     "STS": "refuses to assume a role without an ExternalId",
 }
@@ -541,11 +541,28 @@ def _activity(member: Member, group: FakeAutoScalingGroup) -> Any:
 def _state(world: World, group: FakeTargetGroup, instance: str) -> tuple[str, str | None, str | None]:
     names = {g.name for r in moto.backends.get_backend("autoscaling").values() for b in r.values()
              for g in b.autoscaling_groups.values() for m in g.instance_states if m.instance.id == instance}  # fmt: skip
+    if not _is_in_its_zones(group, instance):
+        return (
+            "unused",
+            "Target.NotInUse",
+            "Target is in an Availability Zone that is not enabled for the load balancer",
+        )
     if world.initial.get((group.arn, instance), 0) > 0:
         return "initial", "Elb.RegistrationInProgress", "Target registration is in progress"
     if names & world.never_healthy:
         return "unhealthy", "Target.FailedHealthChecks", "Health checks failed with these codes: [503]"
     return "healthy", None, None
+
+
+def _is_in_its_zones(group: FakeTargetGroup, instance: str) -> bool:
+    balancing, ec2 = (
+        [backend for regions in moto.backends.get_backend(name).values() for backend in regions.values()]
+        for name in ("elbv2", "ec2")
+    )
+    found = [backend.load_balancers.get(arn) for backend in balancing for arn in group.load_balancer_arns]
+    served = {subnet.availability_zone for balancer in found if balancer for subnet in balancer.subnets}
+    machines = [one for backend in ec2 for made in backend.reservations.values() for one in made.instances]
+    return any(one.id == instance and one.availability_zone in served for one in machines)
 
 
 def _is_used(backend: EC2Backend, group_id: str | None) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 from clusters.core.scaling import Scaling
-from clusters.core.values import ServerGroup
+from clusters.core.values import Health, ServerGroup
 
 #: (kind, account, region, name); kind is "server group", "load balancer" or "firewall".
 Key: TypeAlias = tuple[str, str, str, str]
@@ -44,10 +44,45 @@ def _told(kind: str, old: Any, new: Any) -> Iterator[tuple[str, tuple[str, ...]]
     elif new is None:
         yield "is deleted", ()
     else:
-        was, becomes = asdict(old), asdict(new)
-        for name in was:
-            if was[name] != becomes[name] and name != "members":
-                yield f"{name.replace('_', ' ')} changes from {_short(was[name])} to {_short(becomes[name])}", ()
+        closed, opened = set(_openings(old)), set(_openings(new))
+        for what in sorted(closed - opened):
+            yield f"no longer {what}", ()
+        for what in sorted(opened - closed):
+            yield what, ()
+        was, becomes = dict(_facts(asdict(old))), dict(_facts(asdict(new)))
+        for name, value in was.items():
+            if value != becomes.get(name, value):
+                yield f"{name} changes from {_words(value)} to {_words(becomes[name])}", ()
+
+
+def _openings(thing: Any) -> Iterator[str]:
+    """What it lets in: who by the rules of a firewall, where by the listeners of a load balancer."""
+    for rule in getattr(thing, "rules", ()):
+        who = f"members of {rule.group}" if rule.group else rule.cidr
+        ports = f"{rule.from_port}-{rule.to_port}" if rule.from_port != rule.to_port else str(rule.from_port)
+        yield f"lets in {who} by {rule.protocol} to {ports}"
+    for listener in getattr(thing, "listeners", ()):
+        yield f"listens on port {listener.port} ({listener.protocol})"
+
+
+def _facts(fields: Mapping[str, Any], of: str = "") -> Iterator[tuple[str, Any]]:
+    """Field by field, those of a part after its name; without what `_openings` tells and what others do to it."""
+    for name, value in fields.items():
+        path = f"{of} {name.replace('_', ' ')}".strip()
+        if isinstance(value, dict):
+            yield from _facts(value, path)
+        elif path not in ("rules", "more listeners", "listener port", "listener protocol", "members"):
+            yield path, value
+
+
+def _words(value: Any) -> str:
+    match value:
+        case bool():
+            return "on" if value else "off"
+        case tuple():
+            return _short(", ".join(map(str, value)) or "none")
+        case _:
+            return _short(value)
 
 
 def _standing(group: ServerGroup | None) -> ServerGroup | None:
@@ -66,14 +101,25 @@ def _of_server_group(old: ServerGroup | None, new: ServerGroup | None) -> Iterat
         yield f"goes from {_size(old)} to {_size(new)}", ()
     if old.is_disabled != new.is_disabled:
         yield ("leaves" if new.is_disabled else "gets back") + " its load balancers", _ids(old)
-    elif old.suspended_processes != new.suspended_processes:
-        yield (_processes("suspends", new, old) + _processes("resumes", old, new)).strip(), ()
+    else:
+        if old.suspended_processes != new.suspended_processes:
+            yield (_processes("suspends", new, old) + _processes("resumes", old, new)).strip(), ()
+        if out := tuple(sorted((_unserved(new) - _unserved(old)) & {*_ids(old)})):
+            yield "gets no more traffic for", out
     for words in _scaling(old.scaling, new.scaling):
         yield words, ()
     if gone := tuple(sorted({*_ids(old)} - {*_ids(new)})):
         yield "loses instances", gone
     if patched := tuple(one.id for one in new.instances if one.patched != _patches(old).get(one.id, one.patched)):
         yield "is patched", patched
+
+
+def _unserved(group: ServerGroup) -> set[str]:
+    """Instances that a load balancer has let go."""
+    gone = (Health.DRAINING, Health.OUT_OF_SERVICE)
+    return {
+        one.id for one in group.instances if any(r.source == "LoadBalancer" and r.health in gone for r in one.reports)
+    }
 
 
 def _processes(verb: str, more: ServerGroup, less: ServerGroup) -> str:
@@ -111,5 +157,5 @@ def _size(group: ServerGroup) -> str:
 
 
 def _short(value: Any) -> str:
-    text = str(value)
+    text = str(value) or "nothing"
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -165,10 +165,15 @@ class ServerGroupRequest:
     health_check_grace_seconds: int = 600
     environment: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
-    #: Fields only one provider understands (AWS: instanceType, keyPair, …), as in the pipeline JSON.
+    #: Fields not every provider understands (AWS: instanceType, keyPair, …), as in the pipeline JSON.
     extra: dict[str, Any] = field(default_factory=dict)
     #: Only where the cloud has it (`has_scaling`).
     scaling: Scaling = field(default_factory=Scaling)
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Those its instances are spread over; empty leaves that to the cloud."""
+        return tuple((self.extra.get("availabilityZones") or {}).get(self.region) or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +263,10 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class LoadBalancer:
-    """`members` are instance ids with their state in this load balancer, `address` is host:port."""
+    """`members` are instance ids with their state in this load balancer, `address` is host:port of `listener`.
+
+    Instances of other zones than its `zones` get no traffic from it.
+    """
 
     account: str
     region: str
@@ -269,15 +277,38 @@ class LoadBalancer:
     address: str = ""
     members: tuple[tuple[str, HealthReport], ...] = ()
     created_at: datetime | None = None
+    more_listeners: tuple[Listener, ...] = ()
+    zones: tuple[str, ...] = ()
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        return (self.listener, *self.more_listeners)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadBalancerRequest:
+    """All listeners lead to the same instances. No `zones` are all of the region, or those it has already."""
+
     region: str
     name: str
     listener: Listener
     health_check: HealthCheck = HealthCheck()
     security_groups: tuple[str, ...] = ()
+    more_listeners: tuple[Listener, ...] = ()
+    zones: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        ports = [listener.port for listener in self.listeners]
+        if 0 in ports[1:]:
+            raise InvalidValue("listeners", "only the first may leave its port open")
+        if twice := [port for port in ports if ports.count(port) > 1]:
+            raise InvalidValue("listeners", f"port {twice[0]} is there twice")
+        if len({listener.protocol for listener in self.listeners}) > 1:
+            raise InvalidValue("listeners", "all listeners of a load balancer speak the same protocol")
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        return (self.listener, *self.more_listeners)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,8 @@ def of_load_balancer(balancer: values.LoadBalancer) -> Columns:
         "application": _application(balancer.name),
         "port": balancer.listener.port,
         "protocol": balancer.listener.protocol,
+        "more_listeners": [asdict(listener) for listener in balancer.more_listeners],
+        "zones": sorted(balancer.zones),
         "health_check": asdict(balancer.health_check),
         "security_groups": sorted(balancer.security_groups),
         "address": balancer.address,

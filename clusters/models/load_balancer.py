@@ -10,8 +10,13 @@ from clusters.models.inventory_row import InventoryRow
 class LoadBalancer(InventoryRow):
     name = models.CharField(max_length=255)
     application = models.CharField(max_length=250, blank=True, db_index=True)
+    #: Of its first listener.
     port = models.PositiveIntegerField()
     protocol = models.CharField(max_length=8)
+    #: The others: [{"port": 8443, "protocol": "TCP"}, …].
+    more_listeners = models.JSONField(default=list)
+    #: Those whose instances get traffic from it.
+    zones = models.JSONField(default=list)
     #: Fields of clusters.core.values.HealthCheck.
     health_check = models.JSONField(default=dict)
     security_groups = models.JSONField(default=list)
@@ -27,3 +32,7 @@ class LoadBalancer(InventoryRow):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def ports(self) -> list[int]:
+        return [self.port, *(listener["port"] for listener in self.more_listeners)]

@@ -20,7 +20,7 @@ from clusters.trust.permissions import Actor
 
 Json = dict[str, Any]
 
-COLUMNS = ("port", "protocol", "health_check", "security_groups")
+COLUMNS = ("port", "protocol", "more_listeners", "zones", "health_check", "security_groups")
 _REQUEST = TypeAdapter(values.LoadBalancerRequest)
 
 
@@ -55,8 +55,13 @@ def find_upserted(intent: Json) -> values.LoadBalancer | None:
     wanted = request.listener
     if wanted.port == 0:
         wanted = replace(wanted, port=balancer.listener.port)
-    is_so = (balancer.listener, balancer.health_check) == (wanted, request.health_check)
-    return balancer if is_so and set(balancer.security_groups) == set(request.security_groups) else None
+    is_so = (
+        {*balancer.listeners} == {wanted, *request.more_listeners}
+        and balancer.health_check == request.health_check
+        and set(balancer.security_groups) == set(request.security_groups)
+        and set(request.zones or balancer.zones) == set(balancer.zones)
+    )
+    return balancer if is_so else None
 
 
 def intend_delete(actor: Actor, account: str, region: str, name: str, *, execution_id: str = "") -> Json:

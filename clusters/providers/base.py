@@ -8,7 +8,7 @@ long as its bytes take). `account` is its name. tests/contracts/test_cloud_provi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, Protocol
 
 from clusters.core import values
@@ -20,6 +20,9 @@ CALL_SECONDS = 6.0
 #: Tag under which a server group remembers the token of the step that made it.
 TOKEN_TAG = "spinnaker-step-token"  # noqa: S105
 
+
+#: Users of a resource that an error names; of the others it says how many.
+MOST_NAMED = 20
 
 #: What a bake writes on its image; nobody changes it afterwards.
 BUILT_IN_TAGS = frozenset({"appversion", "base_ami_version", "build_host", "creation_time", "creator", "sha256"})
@@ -71,6 +74,13 @@ def check_processes(known: frozenset[values.Process], wanted: Iterable[str], fie
             raise InvalidRequest(f"there is no process {name!r} here, only {', '.join(sorted(known))}", field=field)
 
 
+def refuse_if_used(what: str, users: Sequence[str]) -> None:
+    """Raises Conflict that says by whom."""
+    if users:
+        more = f" and {len(users) - MOST_NAMED} more" if len(users) > MOST_NAMED else ""
+        raise Conflict(f"{what} is used by {', '.join(users[:MOST_NAMED])}{more}")
+
+
 class ServerGroups(Protocol):
     """Create waits for nothing: the group exists when it returns, its instances come up later."""
 
@@ -90,6 +100,8 @@ class ServerGroups(Protocol):
         """Same name and token: the group that is there. Same name, other token: NameTaken.
 
         Raises InvalidRequest when image, load balancer, security group, region or suspended process does not exist.
+        Its instances are spread over the request's zones. Raises InvalidRequest when image, load balancer, security
+        group, region or zone does not exist.
         """
 
     def resize(self, account: str, region: str, name: str, capacity: values.Capacity) -> None:
@@ -192,7 +204,10 @@ class LoadBalancers(Protocol):
         """Raises NotFound."""
 
     def upsert(self, account: str, request: values.LoadBalancerRequest) -> values.LoadBalancer:
-        """Create, or change in place without dropping traffic. Raises InvalidRequest."""
+        """Create, or change in place without dropping traffic; what is not among its listeners ends.
+
+        Raises InvalidRequest, field "availabilityZones" for a zone that the region lacks.
+        """
 
     def delete(self, account: str, region: str, name: str) -> None:
         """Gone already is fine; Conflict while a server group uses it."""
@@ -247,6 +262,9 @@ class CloudProvider(Protocol):
     packages: Packages
 
     def regions(self, account: str) -> list[str]: ...
+
+    def zones(self, account: str, region: str) -> list[str]:
+        """The availability zones of a region. Raises ProviderError."""
 
     def check_account(self, regions: list[str], config: dict[str, Any]) -> None:
         """What its row says makes sense, before it is saved. Raises InvalidValue, field "regions" or "config…"."""

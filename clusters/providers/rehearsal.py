@@ -85,6 +85,9 @@ class _Copy:
     def regions(self, account: str) -> list[str]:
         return self.real.regions(account)
 
+    def zones(self, account: str, region: str) -> list[str]:
+        return self.real.zones(account, region)
+
     def contents(self) -> Iterator[tuple[Key, Any]]:
         world = self.memory.world
         firewalls = {key: group for key, group in world.firewalls.items() if key[2] == group.name}
@@ -102,6 +105,7 @@ class _Copy:
         self._loaded.add((account, region))
         world = self.memory.world
         world.regions = (*world.regions, region)
+        world.zones[region] = tuple(self.real.zones(account, region))
         for group in self.real.server_groups.list(account, region):
             world.keep(group)
         for image in self.real.images.list(account, region):

@@ -19,6 +19,7 @@ from clusters.views.parts import (
     application_or_404,
     carry_out,
     may_change,
+    rehearse,
     require_change,
     told_in,
     unseen_is_404,
@@ -87,19 +88,24 @@ def firewall_delete(request: Request, application: str, account: str, region: st
     context: dict[str, Any] = {**_frame(request, row), "shown": _shown(request, row, [found])[0]}
     if request.method == "POST":
         return carry_out("security_group.delete", request, row, account, region, name)
+    context["rehearsal"] = rehearse("security_group.delete", request, row, account, region, name)
     return render(request, "clusters/firewall_delete.html", context)
 
 
 def _edit(request: Request, application: Application, firewall: SecurityGroup | None) -> HttpResponse:
     initial = {"name": application.name}
     form = SecurityGroupForm(request.POST or None, actor=request.actor, existing=firewall, initial=initial)
+    rehearsal = None
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
-        wish = form.account, form.region, given["name"], given["rules"], given["description"]
+        place = form.account, form.region, given["name"]
         with told_in(form):
             naming.parse_or_raise(given["name"])
-            return carry_out("security_group.upsert", request, application, *wish)
-    context = {**_frame(request, application), "form": form, "firewall": firewall}
+            wish = "security_group.upsert", request, application, *place, given["rules"], given["description"]
+            if "rehearse" not in request.POST:
+                return carry_out(*wish)
+            rehearsal = rehearse(*wish)
+    context = {**_frame(request, application), "form": form, "firewall": firewall, "rehearsal": rehearsal}
     return render(request, "clusters/firewall_form.html", context, status=422 if form.errors else 200)
 
 

@@ -20,6 +20,7 @@ from clusters.views.parts import (
     application_or_404,
     carry_out,
     may_change,
+    rehearse,
     require_change,
     told_in,
     unseen_is_404,
@@ -42,6 +43,8 @@ class Shown:
     balancer: LoadBalancer
     #: Targets by the server group they belong to.
     groups: list[tuple[ServerGroup, list[Target]]] = field(default_factory=list)
+    #: Server groups that name it, with instances or without.
+    users: list[ServerGroup] = field(default_factory=list)
 
     @property
     def up(self) -> int:
@@ -92,20 +95,27 @@ def load_balancer_delete(request: Request, application: str, account: str, regio
     row = application_or_404(request, application)
     balancer = _find(request, row, account, region, name)
     require_change(request, row, account)
-    context: dict[str, Any] = {**_frame(request, row), "shown": _shown(request, row, [balancer])[0]}
+    users = queries.server_groups_for(request.actor, row).filter(account_id=account, region=region)
+    behind = [group for group in users if name in group.load_balancers]
+    context: dict[str, Any] = {**_frame(request, row), "shown": Shown(balancer, users=behind)}
     if request.method == "POST":
         return carry_out("load_balancer.delete", request, row, account, region, name)
+    context["rehearsal"] = rehearse("load_balancer.delete", request, row, account, region, name)
     return render(request, "clusters/load_balancer_delete.html", context)
 
 
 def _edit(request: Request, application: Application, balancer: LoadBalancer | None) -> HttpResponse:
     initial = {"name": application.name}
     form = LoadBalancerForm(request.POST or None, actor=request.actor, existing=balancer, initial=initial)
+    rehearsal = None
     if request.method == "POST" and form.is_valid():
         with told_in(form, {"loadBalancerName": "name"}):
             naming.check_load_balancer(form.request.name)
-            return carry_out("load_balancer.upsert", request, application, form.account, form.request)
-    context = {**_frame(request, application), "form": form, "balancer": balancer}
+            wish = "load_balancer.upsert", request, application, form.account, form.request
+            if "rehearse" not in request.POST:
+                return carry_out(*wish)
+            rehearsal = rehearse(*wish)
+    context = {**_frame(request, application), "form": form, "balancer": balancer, "rehearsal": rehearsal}
     return render(request, "clusters/load_balancer_form.html", context, status=422 if form.errors else 200)
 
 

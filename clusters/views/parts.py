@@ -76,6 +76,11 @@ def carry_out(slot: str, request: Request, *args: Any) -> HttpResponse:
     raise Refused("Nothing here carries this out.")
 
 
+def rehearse(slot: str, request: Request, *args: Any) -> Any:
+    """What `carry_out` with the same arguments would do now; None when nobody can tell."""
+    return next(iter(slots.filled("network.rehearsal", slot, request, *args)), None)
+
+
 @contextmanager
 def told_in(place: forms.Form | list[str], names: dict[str, str] | None = None) -> Iterator[None]:
     """What an operation has against the input is said at the field it names, above the form, or in a list.

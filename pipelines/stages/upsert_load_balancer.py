@@ -27,10 +27,12 @@ class Listener(StageConfig):
 
 
 class Config(AccountConfig):
-    also_known: ClassVar[frozenset[str]] = frozenset({"availabilityZones", "vpcId", "subnetType", "isInternal"})
+    also_known: ClassVar[frozenset[str]] = frozenset({"vpcId", "subnetType", "isInternal"})
 
     load_balancer_name: str
     listeners: tuple[Listener, ...]
+    #: By region, whose instances get traffic; none: all, or those it has already.
+    availability_zones: dict[str, tuple[str, ...]] = {}
     #: In one word, or by its parts below.
     health_check: str = ""
     health_check_protocol: str = "HTTP"
@@ -46,9 +48,9 @@ class Config(AccountConfig):
 
     @field_validator("listeners")
     @classmethod
-    def _one(cls, listeners: tuple[Listener, ...]) -> tuple[Listener, ...]:
-        if len(listeners) != 1:
-            raise ValueError(f"a load balancer has one listener here, not {len(listeners)}")
+    def _some(cls, listeners: tuple[Listener, ...]) -> tuple[Listener, ...]:
+        if not listeners:
+            raise ValueError("a load balancer has at least one listener")
         return listeners
 
     @field_validator("health_check")
@@ -77,13 +79,16 @@ class Config(AccountConfig):
     @property
     def request(self) -> values.LoadBalancerRequest:
         """Raises InvalidValue."""
-        [listener] = self.listeners
+        first, *more = [values.Listener(one.external_port, one.external_protocol.upper()) for one in self.listeners]
+        region = self.region_names[0]
         return values.LoadBalancerRequest(
-            self.region_names[0],
+            region,
             self.load_balancer_name,
-            values.Listener(listener.external_port, listener.external_protocol.upper()),
+            first,
             self.check,
             self.security_groups,
+            tuple(more),
+            self.availability_zones.get(region, ()),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pydantic import field_validator
+from pydantic import model_validator
 
 from clusters.core import values
 from clusters.operations import security_groups
@@ -23,26 +23,41 @@ class Ingress(StageConfig):
     end_port: int = 65535
 
 
+class GroupIngress(StageConfig):
+    """As `Ingress`, for who is in another security group: by its name, or its id."""
+
+    also_known: ClassVar[frozenset[str]] = frozenset({"accountName", "vpcId"})
+
+    name: str = ""
+    id: str = ""
+    type: str = "tcp"
+    start_port: int = 0
+    end_port: int = 65535
+
+    @model_validator(mode="after")
+    def _says_which(self) -> GroupIngress:
+        if not self.name and not self.id:
+            raise ValueError("name the security group, or give its id")
+        return self
+
+
 class Config(AccountConfig):
     also_known: ClassVar[frozenset[str]] = frozenset({"vpcId"})
 
     security_group_name: str
     description: str = ""
     ip_ingress: tuple[Ingress, ...] = ()
-    #: Rules that name a group; none are known here.
-    security_group_ingress: tuple[Json, ...] = ()
-
-    @field_validator("security_group_ingress")
-    @classmethod
-    def _none(cls, rules: tuple[Json, ...]) -> tuple[Json, ...]:
-        if rules:
-            raise ValueError("rules that name another security group are not supported; give them as ipIngress")
-        return rules
+    security_group_ingress: tuple[GroupIngress, ...] = ()
 
     @property
     def rules(self) -> tuple[values.Rule, ...]:
         """Raises InvalidValue."""
-        return tuple(values.Rule(rule.cidr, rule.start_port, rule.end_port, rule.type) for rule in self.ip_ingress)
+        by_address = [values.Rule(one.cidr, one.start_port, one.end_port, one.type) for one in self.ip_ingress]
+        by_group = [
+            values.Rule("", one.start_port, one.end_port, one.type, one.name or one.id)
+            for one in self.security_group_ingress
+        ]
+        return (*by_address, *by_group)
 
 
 def _intend(step: StepView, config: Config) -> Intent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -47,6 +48,14 @@ def begin_in(request: Request, app: str) -> dict[str, str]:
     return _run(request, find_application(request, app), json_object(request))
 
 
+@router.post("/applications/{app}/rehearsals", response=dict[str, Any])
+def rehearse_in(request: Request, app: str) -> dict[str, Any]:
+    """What a task with the same body would do now; nothing is done. Ours, not Gate's."""
+    application = find_application(request, app)
+    title, stages = _asked(json_object(request))
+    return asdict(operations.rehearse_task(request.actor, application, title, stages))
+
+
 @router.get("/applications/{app}/tasks")
 def tasks(request: Request, app: str, limit: int = 20) -> list[Any]:
     """Newest first."""
@@ -66,13 +75,17 @@ def cancel(request: Request, ulid: str, reason: str = "") -> HttpResponse:
 
 
 def _run(request: Request, application: Application, body: Json) -> dict[str, str]:
+    title, stages = _asked(body)
+    return {"ref": f"/tasks/{operations.run_task(request.actor, application, title, stages).ulid}"}
+
+
+def _asked(body: Json) -> tuple[str, list[Json]]:
+    """The title of a task and its stages. Raises InvalidInput."""
     jobs = body.get("job")
     if not isinstance(jobs, list) or not jobs:
         raise InvalidInput([Problem("job", "A task has at least one job: [{…}].")])
     stages = [_stage(index, job) for index, job in enumerate(jobs)]
-    title = str(body.get("description") or stages[0]["name"])[:250]
-    execution = operations.run_task(request.actor, application, title, stages)
-    return {"ref": f"/tasks/{execution.ulid}"}
+    return str(body.get("description") or stages[0]["name"])[:250], stages
 
 
 def _stage(index: int, job: Any) -> Json:

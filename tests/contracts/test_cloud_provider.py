@@ -28,7 +28,7 @@ from clusters.core.values import (
 from clusters.providers.base import TOKEN_TAG, Conflict, InvalidRequest, NameTaken, NotFound
 from clusters.providers.memory import MemoryCloud
 from spinnaker_web import demo_package
-from tests.clouds import ACCOUNT, REFUSED, REGION, Stage
+from tests.clouds import ACCOUNT, HEALTH_CHECK, REFUSED, REGION, Stage
 from tests.moto_world import REGIONS, Moto
 
 
@@ -138,6 +138,13 @@ def test_changes_tell_of_all_groups_and_in_full_of_those_that_differ(
     assert (gone.groups, gone.marks) == ((), {})
 
 
+def test_instances_are_spread_over_the_zones_that_are_asked_for(stage: Stage, request_: ServerGroupRequest) -> None:
+    first, second, *_ = stage.cloud.zones(ACCOUNT, stage.region)
+    asked = {"availabilityZones": {stage.region: [first, second]}}
+    group = stage.create(replace(request_, capacity=Capacity(0, 2, 3), extra=asked))
+    assert {instance.zone for instance in group.instances} == {first, second}
+
+
 def test_creating_again_with_the_same_token_gives_the_same_group(stage: Stage, request_: ServerGroupRequest) -> None:
     first = stage.cloud.server_groups.create(ACCOUNT, request_, "token-1")
     second = stage.cloud.server_groups.create(ACCOUNT, request_, "token-1")
@@ -158,6 +165,7 @@ def test_a_name_that_another_token_took_is_refused(stage: Stage, request_: Serve
         ({"load_balancers": ("none",)}, "loadBalancers"),
         ({"security_groups": ("none",)}, "securityGroups"),
         ({"region": "atlantis"}, "region"),
+        ({"extra": {"availabilityZones": {REGION: ["z"], REGIONS[0]: ["z"]}}}, "availabilityZones"),
         ({"capacity": Capacity(0, 1, 100_000)}, "capacity.max"),
     ],
 )
@@ -562,12 +570,53 @@ def test_a_load_balancer_keeps_the_port_it_was_given(stage: Stage) -> None:
     assert [balancer.name for balancer in stage.cloud.load_balancers.list(ACCOUNT, stage.region)] == ["hello-lb"]
 
 
+def test_listeners_come_and_go_and_the_others_stay(stage: Stage) -> None:
+    request = LoadBalancerRequest(stage.region, "hello-lb", Listener(18_080), more_listeners=(Listener(18_081),))
+    made = stage.cloud.load_balancers.upsert(ACCOUNT, request)
+    assert {listener.port for listener in made.listeners} == {18_080, 18_081}
+    for ports in ((18_081, 18_082), (18_082,)):
+        first, *more = map(Listener, ports)
+        changed = stage.cloud.load_balancers.upsert(
+            ACCOUNT, replace(request, listener=first, more_listeners=tuple(more))
+        )
+        assert {listener.port for listener in changed.listeners} == set(ports)
+    assert stage.cloud.load_balancers.get(ACCOUNT, stage.region, "hello-lb") == changed
+
+
+@pytest.mark.parametrize("more", [Listener(0), Listener(8080), Listener(8081, "TCP")])
+def test_listeners_that_cannot_be_together_cannot_even_be_said(more: Listener) -> None:
+    with pytest.raises(InvalidValue) as error:
+        LoadBalancerRequest(REGION, "hello-lb", Listener(8080), more_listeners=(more,))
+    assert error.value.field == "listeners"
+
+
+def test_a_load_balancer_serves_the_zones_it_is_given(stage: Stage, request_: ServerGroupRequest) -> None:
+    first, second, third, *_ = stage.cloud.zones(ACCOUNT, stage.region)
+    made = stage.balancer("hello-lb")
+    assert {first, second, third} <= set(made.zones)
+    asked = {"availabilityZones": {stage.region: [first, second]}}
+    request = replace(request_, capacity=Capacity(0, 2, 3), load_balancers=("hello-lb",), extra=asked)
+    group = stage.create(request)
+    some = LoadBalancerRequest(stage.region, "hello-lb", made.listener, HEALTH_CHECK, zones=(second, third))
+    assert stage.cloud.load_balancers.upsert(ACCOUNT, some).zones == (second, third)
+    out = stage.until(group.name, lambda group: group.count(Health.OUT_OF_SERVICE) == 1)
+    assert {instance.zone: instance.health for instance in out.instances}[second] is Health.UP
+    assert stage.balancer("hello-lb").zones == (second, third)
+    stage.cloud.load_balancers.upsert(ACCOUNT, replace(some, zones=(first, second)))
+    stage.until(group.name, lambda group: group.count(Health.UP) == 2)
+    with pytest.raises(InvalidRequest) as error:
+        stage.cloud.load_balancers.upsert(ACCOUNT, replace(some, zones=("nowhere",)))
+    assert error.value.field == "availabilityZones"
+
+
 @one_address
 def test_a_port_in_use_is_refused(stage: Stage) -> None:
     port = stage.balancer("hello-lb").listener.port
-    with pytest.raises(InvalidRequest) as error:
-        stage.cloud.load_balancers.upsert(ACCOUNT, LoadBalancerRequest(stage.region, "other-lb", Listener(port)))
-    assert error.value.field == "listener.port"
+    other = LoadBalancerRequest(stage.region, "other-lb", Listener(port))
+    for request in (other, replace(other, listener=Listener(0), more_listeners=(Listener(port),))):
+        with pytest.raises(InvalidRequest) as error:
+            stage.cloud.load_balancers.upsert(ACCOUNT, request)
+        assert error.value.field == "listener.port"
 
 
 def test_a_load_balancer_needs_security_groups_that_exist(stage: Stage) -> None:
@@ -578,7 +627,7 @@ def test_a_load_balancer_needs_security_groups_that_exist(stage: Stage) -> None:
 
 
 def test_a_load_balancer_in_use_cannot_be_deleted(stage: Stage, balanced: ServerGroup) -> None:
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match=f"hello-lb is used by server group {balanced.name}"):
         stage.cloud.load_balancers.delete(ACCOUNT, stage.region, "hello-lb")
     stage.cloud.server_groups.destroy(ACCOUNT, stage.region, balanced.name)
     stage.until_gone(balanced.name)
@@ -602,12 +651,15 @@ def test_a_security_group_is_kept_with_its_rules(stage: Stage) -> None:
 
 def test_a_security_group_in_use_cannot_be_deleted(stage: Stage, request_: ServerGroupRequest) -> None:
     stage.cloud.security_groups.upsert(ACCOUNT, stage.region, "web", ())
-    stage.balancer("hello-lb", security_groups=("web",))
-    with pytest.raises(Conflict):
-        stage.cloud.security_groups.delete(ACCOUNT, stage.region, "web")
-    stage.balancer("hello-lb")
     stage.cloud.server_groups.create(ACCOUNT, replace(request_, security_groups=("web",)), "token-1")
-    with pytest.raises(Conflict):
+    for name in ("hello-lb", "hello-second"):
+        stage.balancer(name, security_groups=("web",))
+    names = f"server group {request_.name}, load balancer hello-lb, load balancer hello-second"
+    with pytest.raises(Conflict, match=f"security group web is used by {names}"):
+        stage.cloud.security_groups.delete(ACCOUNT, stage.region, "web")
+    for name in ("hello-lb", "hello-second"):
+        stage.balancer(name)
+    with pytest.raises(Conflict, match=f"web is used by server group {request_.name}$"):
         stage.cloud.security_groups.delete(ACCOUNT, stage.region, "web")
     stage.cloud.server_groups.destroy(ACCOUNT, stage.region, request_.name)
     stage.until_gone(request_.name)

@@ -76,6 +76,54 @@ def test_what_belongs_to_another_application_stays_as_it_is(ana: Client) -> None
     assert not LoadBalancer.objects.filter(name="bank-web").exists()
 
 
+def test_a_form_says_what_it_would_do_and_does_nothing(ana: Client, cloud: MemoryCloud) -> None:  # noqa: F811
+    done(ana, f"{BALANCERS}/new", BALANCER)
+    done(ana, f"{FIREWALLS}/new", FIREWALL)
+    edits = (
+        (f"{BALANCERS}/test/local/shop-new/edit", BALANCER | {"path": "/live", "more_ports": "9002"}),
+        (f"{FIREWALLS}/test/local/shop-office/edit", FIREWALL | {"rules": "10.0.0.0/8 tcp 80"}),
+    )
+    told = [ana.post(url, data | {"rehearse": "1"}) for url, data in edits]
+    assert [answer.status_code for answer in told] == [200, 200]
+    assert "health check path changes from /ready to /live" in told[0].text
+    assert "listens on port 9002 (HTTP)" in told[0].text
+    assert "no longer lets in 10.0.0.0/8 by tcp to 80-443" in told[1].text
+    assert Execution.objects.count() == 2
+    assert cloud.load_balancers.get(ACCOUNT, REGION, "shop-new").health_check.path == "/ready"
+    assert done(ana, *edits[0]).status == "SUCCEEDED"
+    assert LoadBalancer.objects.get(name="shop-new").ports == [9001, 9002]
+    assert 'value="9002"' in ana.get(edits[0][0]).text
+    assert ":9002" in ana.get(BALANCERS).text
+    wrong = ana.post(edits[0][0], BALANCER | {"more_ports": "9001"})
+    assert 'href="#id_more_ports"' in wrong.text
+
+
+def test_what_is_in_use_says_by_whom_and_offers_no_end(ana: Client, instance: Instance) -> None:  # noqa: F811
+    page = f"{BALANCERS}/test/local/shop-live/delete"
+    text = ana.get(page).text
+    assert "load balancer shop-live is used by server group shop-live-v001" in text
+    assert "Delete shop-live</button>" not in text
+    assert "used by server group shop-live-v001" in done(ana, page).message
+    done(ana, f"{FIREWALLS}/new", FIREWALL)
+    done(ana, f"{BALANCERS}/new", BALANCER | {"security_groups": "shop-office"})
+    text = ana.get(f"{FIREWALLS}/test/local/shop-office/delete").text
+    assert "security group shop-office is used by load balancer shop-new" in text
+    assert "Delete shop-office</button>" not in text
+    text = ana.get(f"{BALANCERS}/test/local/shop-new/delete").text
+    assert "Delete shop-new</button>" in text
+    assert "is deleted" in text
+
+
+def test_rules_that_name_a_group_are_kept(ana: Client) -> None:  # noqa: F811
+    made = done(ana, f"{FIREWALLS}/new", FIREWALL | {"rules": "group:shop-web tcp 80\n10.0.0.0/8 all 22"})
+    assert made.status == "SUCCEEDED", made.message
+    rules = SecurityGroup.objects.get(name="shop-office").rules
+    assert {(rule["group"], rule["cidr"], rule["to_port"]) for rule in rules} == {
+        ("shop-web", "", 80),
+        ("", "10.0.0.0/8", 22),
+    }
+
+
 @pytest.fixture
 def instance(shop: object, cloud: MemoryCloud) -> Instance:  # noqa: F811
     """One of two that a load balancer sends traffic to."""

@@ -8,7 +8,8 @@ from typing import Any
 from clusters.core.values import Process
 from clusters.providers import base
 from clusters.providers.aws import account as accounts
-from clusters.providers.aws.client import Clients
+from clusters.providers.aws import places
+from clusters.providers.aws.client import READ_SECONDS, Clients
 from clusters.providers.aws.images import Images
 from clusters.providers.aws.instances import Instances
 from clusters.providers.aws.load_balancers import LoadBalancers
@@ -41,6 +42,9 @@ class AwsCloud:
 
     def regions(self, account: str) -> list[str]:
         return list(self._clients.settings(account).regions)
+
+    def zones(self, account: str, region: str) -> list[str]:
+        return places.zones(self._clients.at(account, region, seconds=READ_SECONDS))
 
     def check_account(self, regions: list[str], config: dict[str, Any]) -> None:
         settings = accounts.parse(regions, config)

@@ -79,7 +79,7 @@ def find_parts(aws: Aws, request: ServerGroupRequest) -> Parts:
         aws,
         ids=extra.get("subnetIds") or (),
         purpose=extra.get("subnetType") or "",
-        zones=(extra.get("availabilityZones") or {}).get(aws.region) or (),
+        zones=request.zones,
         target="ec2",
     )
     names = (*request.security_groups, *(extra.get("securityGroupNames") or ()), *aws.config.default_security_groups)

@@ -1,5 +1,5 @@
-"""Load balancers: what we make is an application (HTTP) or network (TCP) load balancer with one listener and one target
-group, all of one name. Others' are reported as they are: one for each target group, and classic ones.
+"""Load balancers: what we make is an application (HTTP) or network (TCP) load balancer and one target group, to which
+all its listeners lead, both of one name. Others' are reported as they are: one for each target group, and classic ones.
 """
 
 from __future__ import annotations
@@ -7,12 +7,12 @@ from __future__ import annotations
 import builtins
 import math
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clusters.core.values import HealthCheck, HealthReport, Listener, LoadBalancer, LoadBalancerRequest
 from clusters.providers.aws import health, places, reading
 from clusters.providers.aws.client import Aws, Clients, Json
-from clusters.providers.base import Conflict, InvalidRequest, NotFound
+from clusters.providers.base import InvalidRequest, NotFound, refuse_if_used
 
 _TYPES = {"HTTP": "application", "TCP": "network"}
 #: What AWS takes: seconds between checks, seconds for an answer, answers in a row.
@@ -21,11 +21,11 @@ _INTERVAL, _TIMEOUT, _THRESHOLD = (5, 300), (2, 120), (2, 10)
 
 @dataclass
 class Found:
-    """One load balancer as AWS has it; `balancer` and `listener` are None where a target group hangs in the air."""
+    """One load balancer as AWS has it; one whose target group hangs in the air has no `balancer` and no `listeners`."""
 
     target_group: Json
     balancer: Json | None = None
-    listener: Json | None = None
+    listeners: builtins.list[Json] = field(default_factory=list)
 
 
 class LoadBalancers:
@@ -55,12 +55,13 @@ class LoadBalancers:
             raise InvalidRequest(f"{request.name} is a classic load balancer, which is only shown", field="name")
         balancer = existing.balancer if existing and existing.balancer else _balancer_named(aws, request.name)
         listener = _with_port(request.listener, existing)
+        listeners = (listener, *request.more_listeners)
         if balancer and balancer["Type"] != _TYPES[listener.protocol]:
             words = f"{request.name} is a load balancer of type {balancer['Type']}, which cannot become another"
             raise InvalidRequest(words, field="listener.protocol")
         balancer = _upsert_balancer(aws, request, listener, balancer)
         arn = _upsert_target_group(aws, request.name, listener, check, existing, balancer["VpcId"])
-        _upsert_listener(aws, listener, balancer["LoadBalancerArn"], arn)
+        _upsert_listeners(aws, listeners, balancer["LoadBalancerArn"], arn)
         return _get(aws, request.name)
 
     def delete(self, account: str, region: str, name: str) -> None:
@@ -75,12 +76,15 @@ class LoadBalancers:
                 aws.do("elbv2", "delete_load_balancer", LoadBalancerArn=balancer["LoadBalancerArn"])
             return
         arn = existing.target_group["TargetGroupArn"]
-        for group in reading.raw_groups(aws):
-            if arn in group.get("TargetGroupARNs", []):
-                raise Conflict(f"server group {group['AutoScalingGroupName']} uses load balancer {name}")
-        if existing.listener:
+        users = [
+            f"server group {group['AutoScalingGroupName']}"
+            for group in reading.raw_groups(aws)
+            if arn in group.get("TargetGroupARNs", [])
+        ]
+        refuse_if_used(f"load balancer {name}", users)
+        for listener in existing.listeners:
             with suppress(NotFound):
-                aws.do("elbv2", "delete_listener", ListenerArn=existing.listener["ListenerArn"])
+                aws.do("elbv2", "delete_listener", ListenerArn=listener["ListenerArn"])
         with suppress(NotFound):
             aws.do("elbv2", "delete_target_group", TargetGroupArn=arn)
         if existing.balancer and existing.balancer["LoadBalancerName"] == name:
@@ -121,7 +125,7 @@ def _found(aws: Aws, groups: builtins.list[Json]) -> builtins.list[Found]:
         balancer = balancers[own[0]] if own else None
         candidates = listeners[own[0]] if own else []
         to_it = [listener for listener in candidates if group["TargetGroupArn"] in _targets(listener)]
-        found.append(Found(group, balancer, next(iter(to_it or candidates), None)))
+        found.append(Found(group, balancer, to_it or candidates[:1]))
     return found
 
 
@@ -156,7 +160,7 @@ def _classic(aws: Aws, name: str) -> builtins.list[Json]:
 
 def _with_port(listener: Listener, existing: Found | None) -> Listener:
     """Port 0 keeps the port there is; a new one gets 80."""
-    kept = existing.listener["Port"] if existing and existing.listener else 80
+    kept = existing.listeners[0]["Port"] if existing and existing.listeners else 80
     return Listener(listener.port or kept, listener.protocol)
 
 
@@ -182,16 +186,16 @@ def _within(value: float, bounds: tuple[int, int]) -> int:
 def _upsert_balancer(aws: Aws, request: LoadBalancerRequest, listener: Listener, existing: Json | None) -> Json:
     is_application = listener.protocol == "HTTP"
     if existing:
-        vpc = existing["VpcId"]
-    else:
-        network = places.network(aws, purpose=aws.config.load_balancer_subnet_type, target="elb")
-        vpc = network.vpc_id
-    wanted = places.security_group_ids(aws, request.security_groups or ("default",), vpc)
-    if existing:
+        wanted = places.security_group_ids(aws, request.security_groups or ("default",), existing["VpcId"])
+        arn = existing["LoadBalancerArn"]
         if set(wanted) != set(existing.get("SecurityGroups", [])) and (is_application or request.security_groups):
-            arn = existing["LoadBalancerArn"]
             aws.do("elbv2", "set_security_groups", LoadBalancerArn=arn, SecurityGroups=wanted)
+        if request.zones and set(request.zones) != _zones(existing):
+            subnets = list(_network(aws, request.zones).subnet_ids)
+            aws.do("elbv2", "set_subnets", LoadBalancerArn=arn, Subnets=subnets)
         return existing
+    network = _network(aws, request.zones)
+    wanted = places.security_group_ids(aws, request.security_groups or ("default",), network.vpc_id)
     firewalls = {"SecurityGroups": wanted} if is_application or request.security_groups else {}
     made = aws.do(
         "elbv2",
@@ -203,6 +207,15 @@ def _upsert_balancer(aws: Aws, request: LoadBalancerRequest, listener: Listener,
         **firewalls,
     )
     return dict(made["LoadBalancers"][0])
+
+
+def _network(aws: Aws, zones: tuple[str, ...]) -> places.Network:
+    """With a subnet in each of the zones, when there are any."""
+    network = places.network(aws, purpose=aws.config.load_balancer_subnet_type, zones=zones, target="elb")
+    if missing := set(zones) - network.zones:
+        words = f"there is no subnet for load balancers of account {aws.account} in {min(missing)}"
+        raise InvalidRequest(words, field="availabilityZones")
+    return network
 
 
 def _upsert_target_group(
@@ -225,15 +238,21 @@ def _upsert_target_group(
     return str(aws.do("elbv2", "create_target_group", **fixed, **asked)["TargetGroups"][0]["TargetGroupArn"])
 
 
-def _upsert_listener(aws: Aws, listener: Listener, balancer_arn: str, target_arn: str) -> None:
+def _upsert_listeners(aws: Aws, wanted: tuple[Listener, ...], balancer_arn: str, target_arn: str) -> None:
+    """New ones come before the old ones go. One with TLS stays what it is."""
     actions = [{"Type": "forward", "TargetGroupArn": target_arn}]
-    wanted = {"Port": listener.port, "Protocol": listener.protocol}
-    for existing in aws.pages("elbv2", "describe_listeners", "Listeners", LoadBalancerArn=balancer_arn):
-        if target_arn in _targets(existing):
-            if any(existing.get(key) != value for key, value in wanted.items()):
-                aws.do("elbv2", "modify_listener", ListenerArn=existing["ListenerArn"], **wanted)
-            return
-    aws.do("elbv2", "create_listener", LoadBalancerArn=balancer_arn, DefaultActions=actions, **wanted)
+    present = aws.pages("elbv2", "describe_listeners", "Listeners", LoadBalancerArn=balancer_arn)
+    leads = {listener["Port"]: target_arn in _targets(listener) for listener in present}
+    for listener in wanted:
+        if not leads.get(listener.port, True):
+            raise InvalidRequest(f"port {listener.port} leads to something else there", field="listener.port")
+        if listener.port not in leads:
+            asked = {"Port": listener.port, "Protocol": listener.protocol}
+            aws.do("elbv2", "create_listener", LoadBalancerArn=balancer_arn, DefaultActions=actions, **asked)
+    for former in present:
+        if target_arn in _targets(former) and former["Port"] not in {listener.port for listener in wanted}:
+            with suppress(NotFound):
+                aws.do("elbv2", "delete_listener", ListenerArn=former["ListenerArn"])
 
 
 def _firewalls(found: builtins.list[Found]) -> set[str]:
@@ -245,22 +264,33 @@ def _firewalls_of_classic(balancers: builtins.list[Json]) -> set[str]:
 
 
 def _value(aws: Aws, found: Found, firewalls: dict[str, str]) -> LoadBalancer:
-    group, balancer, listener = found.target_group, found.balancer or {}, found.listener or {}
+    group, balancer = found.target_group, found.balancer or {}
     name = group["TargetGroupName"]
-    port = int(listener.get("Port") or group.get("Port") or 0)
+    first, *more = [_listener(one) for one in found.listeners] or [_listener(group)]
     members = reading.target_health(aws, group["TargetGroupArn"])
     created = balancer.get("CreatedTime")
     return LoadBalancer(
         account=aws.account,
         region=aws.region,
         name=name,
-        listener=Listener(port, _plain(listener.get("Protocol") or group.get("Protocol"))),
+        listener=first,
         health_check=_check_of(group),
         security_groups=tuple(firewalls[key] for key in balancer.get("SecurityGroups", [])),
-        address=f"{balancer['DNSName']}:{port}" if balancer.get("DNSName") else "",
+        address=f"{balancer['DNSName']}:{first.port}" if balancer.get("DNSName") else "",
         members=tuple((key, health.of_target(name, told)) for key, told in members.items()),
         created_at=reading.aware(created) if created else None,
+        more_listeners=tuple(more),
+        zones=tuple(sorted(_zones(balancer))),
     )
+
+
+def _listener(told: Json) -> Listener:
+    """`told` is a listener, or a target group that none leads to."""
+    return Listener(int(told.get("Port") or 0), _plain(told.get("Protocol")))
+
+
+def _zones(balancer: Json) -> set[str]:
+    return {zone["ZoneName"] for zone in balancer.get("AvailabilityZones", [])}
 
 
 def _plain(protocol: str | None) -> str:
@@ -283,8 +313,10 @@ def _check_of(group: Json) -> HealthCheck:
 
 def _classic_value(aws: Aws, balancer: Json, firewalls: dict[str, str]) -> LoadBalancer:
     name = balancer["LoadBalancerName"]
-    first: Json = next((one["Listener"] for one in balancer.get("ListenerDescriptions", [])), {})
-    port = int(first.get("LoadBalancerPort") or 0)
+    first, *more = [
+        Listener(int(one["Listener"].get("LoadBalancerPort") or 0), _plain(one["Listener"].get("Protocol")))
+        for one in balancer.get("ListenerDescriptions", [])
+    ] or [Listener(0)]
     check = balancer.get("HealthCheck") or {}
     protocol, _, rest = str(check.get("Target", "TCP:80")).partition(":")
     members: builtins.list[tuple[str, HealthReport]] = [
@@ -294,7 +326,7 @@ def _classic_value(aws: Aws, balancer: Json, firewalls: dict[str, str]) -> LoadB
         account=aws.account,
         region=aws.region,
         name=name,
-        listener=Listener(port, _plain(first.get("Protocol"))),
+        listener=first,
         health_check=HealthCheck(
             _plain(protocol),
             f"/{rest.partition('/')[2]}",
@@ -304,7 +336,9 @@ def _classic_value(aws: Aws, balancer: Json, firewalls: dict[str, str]) -> LoadB
             int(check.get("UnhealthyThreshold", 2)),
         ),
         security_groups=tuple(firewalls[key] for key in balancer.get("SecurityGroups", [])),
-        address=f"{balancer.get('DNSName', '')}:{port}",
+        address=f"{balancer.get('DNSName', '')}:{first.port}",
         members=tuple(members),
         created_at=reading.aware(balancer["CreatedTime"]) if balancer.get("CreatedTime") else None,
+        more_listeners=tuple(more),
+        zones=tuple(sorted(balancer.get("AvailabilityZones", []))),
     )

@@ -19,6 +19,7 @@ class Network:
 
     vpc_id: str
     subnet_ids: tuple[str, ...]
+    zones: frozenset[str] = frozenset()
 
 
 def tags_of(thing: Json) -> dict[str, str]:
@@ -46,7 +47,7 @@ def network(
 ) -> Network:
     """The subnets named by `ids`, else those of the purpose, else the default ones; in `zones` where any are named.
 
-    Raises InvalidRequest when there are none, or when they are of several VPCs.
+    Raises InvalidRequest when there are none, when they are of several VPCs, or for a zone where nothing can be.
     """
     subnets = aws.pages("ec2", "describe_subnets", "Subnets")
     field = "subnetIds" if ids else "subnetType" if purpose else "availabilityZones"
@@ -59,11 +60,18 @@ def network(
         found = [subnet for subnet in subnets if _serves(subnet, purpose, target)]
     else:
         found = [subnet for subnet in subnets if subnet.get("DefaultForAz")]
-    if zones:
-        found = [subnet for subnet in found if subnet["AvailabilityZone"] in zones]
     if aws.config.vpc_id and not ids:
         found = [subnet for subnet in found if subnet["VpcId"] == aws.config.vpc_id]
+    if missing := set(zones) - {subnet["AvailabilityZone"] for subnet in subnets}:
+        raise InvalidRequest(f"account {aws.account} has no subnet in {min(missing)}", field="availabilityZones")
+    if zones:
+        found = [subnet for subnet in found if subnet["AvailabilityZone"] in zones]
     return _one_network(aws, found, field, purpose or "default", zones)
+
+
+def zones(aws: Aws) -> list[str]:
+    """Those of the region that are open to the account."""
+    return sorted(zone["ZoneName"] for zone in aws.read("ec2", "describe_availability_zones")["AvailabilityZones"])
 
 
 def _serves(subnet: Json, purpose: str, target: str) -> bool:
@@ -78,7 +86,8 @@ def _one_network(aws: Aws, subnets: list[Json], field: str, kind: str, zones: Co
     vpcs = {subnet["VpcId"] for subnet in subnets}
     if len(vpcs) > 1:
         raise InvalidRequest(f"these subnets are of several VPCs: {', '.join(sorted(vpcs))}; set vpc_id", field=field)
-    return Network(vpcs.pop(), tuple(sorted(subnet["SubnetId"] for subnet in subnets)))
+    ids = tuple(sorted(subnet["SubnetId"] for subnet in subnets))
+    return Network(vpcs.pop(), ids, frozenset(subnet["AvailabilityZone"] for subnet in subnets))
 
 
 def vpc_id(aws: Aws) -> str:

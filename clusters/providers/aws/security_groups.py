@@ -13,7 +13,7 @@ from contextlib import suppress
 from clusters.core.values import Rule, SecurityGroup
 from clusters.providers.aws import places, reading
 from clusters.providers.aws.client import READ_SECONDS, Aws, Clients, Json, in_filters
-from clusters.providers.base import Conflict, NameTaken, NotFound
+from clusters.providers.base import NameTaken, NotFound, refuse_if_used
 
 ALL_PORTS = (0, 65535)
 #: A rule as EC2 keeps it: protocol, first and last port, kind of source, source.
@@ -57,12 +57,28 @@ class SecurityGroups:
             return
         groups = reading.raw_groups(aws)
         templates, configurations = reading.templates(aws, groups), reading.configurations(aws, groups)
-        for user in groups:
-            data = reading.launch_data(user, templates, configurations)
-            if group["GroupId"] in reading.security_groups_of(data):
-                raise Conflict(f"server group {user['AutoScalingGroupName']} uses security group {name}")
+        users = [
+            f"server group {user['AutoScalingGroupName']}"
+            for user in groups
+            if group["GroupId"] in reading.security_groups_of(reading.launch_data(user, templates, configurations))
+        ]
+        refuse_if_used(f"security group {name}", [*users, *_other_users(aws, group["GroupId"])])
         with suppress(NotFound):
             aws.do("ec2", "delete_security_group", GroupId=group["GroupId"])
+
+
+def _other_users(aws: Aws, group_id: str) -> Iterator[str]:
+    """EC2 would refuse as well, without a word on who they are."""
+    for balancer in aws.pages("elbv2", "describe_load_balancers", "LoadBalancers"):
+        if group_id in balancer.get("SecurityGroups", []):
+            yield f"load balancer {balancer['LoadBalancerName']}"
+    for balancer in aws.pages("elb", "describe_load_balancers", "LoadBalancerDescriptions"):
+        if group_id in balancer.get("SecurityGroups", []):
+            yield f"load balancer {balancer['LoadBalancerName']}"
+    filters = in_filters("ip-permission.group-id", [group_id])
+    for group in aws.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=filters):
+        if group["GroupId"] != group_id:
+            yield f"security group {group['GroupName']}"
 
 
 def _find(aws: Aws, name: str, vpc: str) -> Json | None:

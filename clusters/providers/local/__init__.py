@@ -11,7 +11,7 @@ from clusters.core.values import Process
 
 #: The one region of this cloud.
 REGION = "local"
-#: There are no alarms and schedules here, and no zones to balance.
+#: There are no alarms and schedules here, and nothing fails by zone that would have to be balanced again.
 PROCESSES = frozenset(
     {
         Process.LAUNCH,
@@ -21,3 +21,5 @@ PROCESSES = frozenset(
         Process.ADD_TO_LOAD_BALANCER,
     }
 )
+#: Parts of it by name alone: instances are spread over them, and a load balancer may leave some out.
+ZONES = ("local-a", "local-b", "local-c")

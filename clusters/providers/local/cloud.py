@@ -6,7 +6,7 @@ from typing import Any
 
 from clusters.core.values import InvalidValue
 from clusters.providers import base
-from clusters.providers.local import PROCESSES, REGION
+from clusters.providers.local import PROCESSES, REGION, ZONES
 from clusters.providers.local.client import Client
 from clusters.providers.local.images import Images
 from clusters.providers.local.instances import Instances
@@ -36,6 +36,9 @@ class LocalCloud:
 
     def regions(self, account: str) -> list[str]:
         return [REGION]
+
+    def zones(self, account: str, region: str) -> list[str]:
+        return list(ZONES)
 
     def check_account(self, regions: list[str], config: dict[str, Any]) -> None:
         if regions != [REGION]:

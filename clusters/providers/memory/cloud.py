@@ -44,6 +44,9 @@ class MemoryCloud:
     def regions(self, account: str) -> list[str]:
         return list(self.world.regions)
 
+    def zones(self, account: str, region: str) -> list[str]:
+        return list(self.world.zones_of(region))
+
     def check_account(self, regions: list[str], config: dict[str, Any]) -> None:
         """Anything goes."""
 

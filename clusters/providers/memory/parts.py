@@ -13,6 +13,7 @@ from clusters.core.values import (
     BakeState,
     HealthReport,
     Image,
+    Listener,
     LoadBalancer,
     LoadBalancerRequest,
     Package,
@@ -20,10 +21,12 @@ from clusters.core.values import (
     SecurityGroup,
     ServerGroup,
 )
-from clusters.providers.base import BUILT_IN_TAGS, Conflict, InvalidRequest, NameTaken, NotFound
+from clusters.providers.base import BUILT_IN_TAGS, InvalidRequest, NameTaken, NotFound, refuse_if_used
 from clusters.providers.local import archive as package_archive
 from clusters.providers.memory.faults import call
 from clusters.providers.memory.part import Part, check_firewalls
+from clusters.providers.memory.server_groups import by_zones
+from clusters.providers.memory.world import Key
 
 
 class Images(Part):
@@ -93,12 +96,14 @@ class LoadBalancers(Part):
     @call
     def upsert(self, account: str, request: LoadBalancerRequest) -> LoadBalancer:
         self.world.check_region(request.region)
+        self.world.check_zones(request.region, request.zones)
         check_firewalls(self.world, account, request.region, request.security_groups)
         key = (account, request.region, request.name)
         existing = self.world.balancers.get(key)
         port = request.listener.port or (existing.listener.port if existing else 30000 + len(self.world.balancers))
-        if any(other.listener.port == port for k, other in self.world.balancers.items() if k != key):
-            raise InvalidRequest(f"port {port} is in use", field="listener.port")
+        taken = {one.port for other in self.world.balancers if other != key for one in self._listeners(other)}
+        if wrong := taken & {port, *(listener.port for listener in request.more_listeners)}:
+            raise InvalidRequest(f"port {min(wrong)} is in use", field="listener.port")
         self.world.balancers[key] = LoadBalancer(
             account,
             request.region,
@@ -106,24 +111,35 @@ class LoadBalancers(Part):
             replace(request.listener, port=port),
             request.health_check,
             request.security_groups,
-            address=f"127.0.0.1:{port}",
+            address=f"{existing.address.rpartition(':')[0] if existing else '127.0.0.1'}:{port}",
             created_at=existing.created_at if existing else self.world.now(),
+            more_listeners=request.more_listeners,
+            zones=request.zones or (existing.zones if existing else self.world.zones_of(request.region)),
         )
-        return self._with_members(self.world.balancers[key])
+        balancer = self.world.balancers[key]
+        more = frozenset(balancer.zones).difference(existing.zones if existing else ())
+        for group in self._behind(balancer):
+            self.world.keep(by_zones(self.world, group, more))
+        return self._with_members(balancer)
 
     @call
     def delete(self, account: str, region: str, name: str) -> None:
-        for group in self.world.groups.values():
-            if (group.account, group.region) == (account, region) and name in group.load_balancers:
-                raise Conflict(f"server group {group.name} uses load balancer {name}")
-        self.world.balancers.pop((account, region, name), None)
+        if balancer := self.world.balancers.get((account, region, name)):
+            refuse_if_used(f"load balancer {name}", [f"server group {group.name}" for group in self._behind(balancer)])
+            del self.world.balancers[account, region, name]
+
+    def _listeners(self, key: Key) -> tuple[Listener, ...]:
+        return self.world.balancers[key].listeners
+
+    def _behind(self, balancer: LoadBalancer) -> builtins.list[ServerGroup]:
+        place = balancer.account, balancer.region
+        groups = self.world.groups.values()
+        return [g for g in groups if (g.account, g.region) == place and balancer.name in g.load_balancers]
 
     def _with_members(self, balancer: LoadBalancer) -> LoadBalancer:
         members: builtins.list[tuple[str, HealthReport]] = []
-        for group in self.world.groups.values():
-            is_near = (group.account, group.region) == (balancer.account, balancer.region)
-            if is_near and balancer.name in group.load_balancers:
-                members += [(i.id, r) for i in group.instances for r in i.reports if r.source == "LoadBalancer"]
+        for group in self._behind(balancer):
+            members += [(i.id, r) for i in group.instances for r in i.reports if r.source == "LoadBalancer"]
         return replace(balancer, members=tuple(members))
 
 
@@ -145,10 +161,16 @@ class SecurityGroups(Part):
 
     @call
     def delete(self, account: str, region: str, name: str) -> None:
-        users: builtins.list[ServerGroup | LoadBalancer] = [*self.world.groups.values(), *self.world.balancers.values()]
-        for user in users:
-            if (user.account, user.region) == (account, region) and name in user.security_groups:
-                raise Conflict(f"{user.name} uses security group {name}")
+        near: builtins.list[tuple[str, ServerGroup | LoadBalancer]] = [
+            *(("server group", group) for group in self.world.groups.values()),
+            *(("load balancer", balancer) for balancer in self.world.balancers.values()),
+        ]
+        users = [
+            f"{kind} {user.name}"
+            for kind, user in near
+            if (user.account, user.region) == (account, region) and name in user.security_groups
+        ]
+        refuse_if_used(f"security group {name}", users)
         self.world.firewalls.pop((account, region, name), None)
 
 

@@ -23,6 +23,7 @@ from clusters.core.values import (
 from clusters.providers.base import TOKEN_TAG, Conflict, InvalidRequest, NameTaken, NotFound, check_processes
 from clusters.providers.memory.faults import call
 from clusters.providers.memory.part import Part, check_firewalls
+from clusters.providers.memory.world import World
 
 LARGEST_GROUP = 1000
 
@@ -91,6 +92,7 @@ class ServerGroups(Part):
     def enable(self, account: str, region: str, name: str) -> None:
         self._switch(account, region, name, BACK_IN)
         self._change(account, region, name, remove=DISABLED_PROCESSES)
+        self.world.keep(by_zones(self.world, self._find(account, region, name)))
 
     @call
     def suspend(self, account: str, region: str, name: str, processes: frozenset[str]) -> None:
@@ -143,6 +145,7 @@ class ServerGroups(Part):
     def _check(self, account: str, request: ServerGroupRequest) -> Image:
         self.world.check_region(request.region)
         check_processes(frozenset(Process), request.suspended_processes, "suspendedProcesses")
+        self.world.check_zones(request.region, request.zones)
         _check_size(request.capacity)
         image = self.world.images.get((account, request.region, request.image_id))
         if image is None:
@@ -179,6 +182,18 @@ def _switched(instance: Instance, moves: dict[Health, Health], sources: frozense
         replace(r, health=moves.get(r.health, r.health)) if r.source in sources else r for r in instance.reports
     )
     return replace(instance, reports=reports, health=sum_up(reports))
+
+
+def by_zones(world: World, group: ServerGroup, more: frozenset[str] = frozenset()) -> ServerGroup:
+    """With those out of service whose zone no load balancer serves, and those back in whose zone is among `more`."""
+    if group.is_disabled:
+        return group
+    back = {Health.OUT_OF_SERVICE: Health.STARTING}
+    moved = {
+        zone: (back if zone in more else {}) if world.serves(group, zone) else TAKEN_OUT
+        for zone in {instance.zone for instance in group.instances}
+    }
+    return replace(group, instances=tuple(_switched(one, moved[one.zone]) for one in group.instances))
 
 
 def _check_size(capacity: Capacity) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,7 @@ class World:
         self, regions: tuple[str, ...], *, is_auto: bool, lag: int, clock: Callable[[], datetime] | None
     ) -> None:
         self.regions, self.is_auto, self.lag, self._clock = regions, is_auto, lag, clock
+        self.zones: dict[str, tuple[str, ...]] = {}  # by region, where they are not the usual ones
         self.lock = threading.RLock()
         self.groups: dict[Key, ServerGroup] = {}
         self.requests: dict[Key, ServerGroupRequest] = {}  # what each group was made by
@@ -59,6 +61,14 @@ class World:
     def check_region(self, region: str) -> None:
         if region not in self.regions:
             raise InvalidRequest(f"region {region} does not exist", field="region")
+
+    def zones_of(self, region: str) -> tuple[str, ...]:
+        return self.zones.get(region) or tuple(f"{region}{letter}" for letter in "abc")
+
+    def check_zones(self, region: str, zones: tuple[str, ...]) -> None:
+        for zone in zones:
+            if zone not in self.zones_of(region):
+                raise InvalidRequest(f"zone {zone} does not exist in {region}", field="availabilityZones")
 
     def keep(self, group: ServerGroup) -> ServerGroup:
         key = (group.account, group.region, group.name)
@@ -103,7 +113,8 @@ class World:
         if Process.TERMINATE not in suspended:
             instances = instances[max(0, len(instances) - desired) :]  # the oldest go first
         if Process.LAUNCH not in suspended:
-            instances += [self._launch(group) for _ in range(desired - len(instances))]
+            for _ in range(desired - len(instances)):
+                instances.append(self._launch(group, self._emptiest_zone(group, instances)))
         return replace(group, instances=tuple(instances))
 
     def _next_instance(self, group: ServerGroup, instance: Instance) -> Instance:
@@ -112,17 +123,28 @@ class World:
         reports = tuple(replace(report, health=after.get(report.health, report.health)) for report in instance.reports)
         return replace(instance, reports=reports, health=sum_up(reports))
 
-    def _launch(self, group: ServerGroup) -> Instance:
+    def _emptiest_zone(self, group: ServerGroup, instances: list[Instance]) -> str:
+        request = self.requests.get((group.account, group.region, group.name))
+        crowd = Counter(instance.zone for instance in instances)
+        zones = (request.zones if request else ()) or self.zones_of(group.region)
+        return min(zones, key=lambda zone: crowd[zone])
+
+    def serves(self, group: ServerGroup, zone: str) -> bool:
+        """Whether a load balancer of the group sends instances of the zone traffic, while it is enabled."""
+        found = [self.balancers.get((group.account, group.region, name)) for name in group.load_balancers]
+        return not group.is_disabled and any(zone in (one.zones or (zone,)) for one in found if one)
+
+    def _launch(self, group: ServerGroup, zone: str) -> Instance:
         number = next(self._numbers)
         reports: tuple[HealthReport, ...] = (HealthReport("Platform", Health.STARTING),)
         if group.load_balancers:
-            registered = Health.OUT_OF_SERVICE if group.is_disabled else Health.STARTING
+            registered = Health.STARTING if self.serves(group, zone) else Health.OUT_OF_SERVICE
             reports += (HealthReport("LoadBalancer", registered),)
         return Instance(
             id=f"i-{number:016x}",
             health=sum_up(reports),
             reports=reports,
-            zone=f"{group.region}-a",
+            zone=zone,
             address=f"127.0.0.1:{20000 + number % 10000}",
             launched_at=self.now(),
         )

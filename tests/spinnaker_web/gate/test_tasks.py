@@ -57,6 +57,22 @@ def test_jobs_run_one_after_the_other_and_the_task_is_followed(call: Call, ana: 
     assert [one["id"] for one in call(ana, "GET", "/applications/shop/tasks").json()] == [done["id"]]
 
 
+def test_a_task_is_rehearsed_and_nothing_is_done(call: Call, ana: User, cloud: MemoryCloud):  # noqa: F811
+    ben, mallory = (User.objects.get(username=name) for name in ("ben", "mallory"))
+    more = {"externalProtocol": "HTTP", "externalPort": 8082}
+    body = task(FIREWALL, BALANCER | {"listeners": [*BALANCER["listeners"], more]})
+    told = call(ana, "POST", "/applications/shop/rehearsals", body).json()
+    assert (told["status"], told["message"]) == ("SUCCEEDED", "")
+    changes = [(one["name"], one["what"]) for line in told["lines"] for one in line["changes"]]
+    assert changes == [("shop-office", "is created"), ("shop-new", "is created")]
+    assert cloud.load_balancers.list("test", "local") == []
+    assert not Execution.objects.exists()
+    refused = call(ana, "POST", "/applications/shop/rehearsals", task(BALANCER)).json()
+    assert "security group shop-office does not exist" in refused["message"]
+    for somebody, status in ((None, 401), (ben, 403), (mallory, 404)):
+        assert call(somebody, "POST", "/applications/shop/rehearsals", task(FIREWALL)).status_code == status
+
+
 def test_what_went_wrong_is_where_clients_look_for_it(call: Call, ana: User):  # noqa: F811
     ref = call(ana, "POST", "/applications/shop/tasks", task(BALANCER)).json()["ref"]
     moved(Execution.objects.get())

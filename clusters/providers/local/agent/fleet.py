@@ -138,6 +138,7 @@ class Fleet:
                 port=ports.choose(ports.INSTANCE_PORTS, taken),
                 launched_at=datetime.now(UTC),
                 is_registered=group.runs(Process.ADD_TO_LOAD_BALANCER),
+                zone=plan.emptiest_zone(group, self._store.servers_of(group)),
             )
             self._store.servers.put(server)
         self._launching.start(group, server, self._processes.list())
@@ -173,7 +174,7 @@ class Fleet:
             (view.balancers[key].backend, server.id): server.port
             for server in self._store.servers.all()
             for key in groups[server.group].balancer_keys
-            if key in view.balancers and view.takes_traffic(server, view.balancers[key].request.name)
+            if key in view.balancers and view.takes_traffic(server, view.balancers[key])
         }
 
     def _find_keeper(self) -> None:

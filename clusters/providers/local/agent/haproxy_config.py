@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clusters.core.values import SecurityGroup
+from clusters.core.values import HealthCheck, SecurityGroup
 from clusters.providers.local.agent.records import Balancer, path_key
 
 GLOBAL = """\
@@ -35,8 +35,8 @@ defaults
 """
 
 FRONTEND = """
-frontend in{number}
-  id {number}
+frontend in{number}p{port}
+  id {id}
   mode {mode}
   bind {address}:{port}
 {rules}  default_backend lb{number}
@@ -54,6 +54,9 @@ HTTP_OPTIONS = """\
   retry-on conn-failure empty-response
   http-request disable-l7-retry unless METH_GET || METH_OPTIONS
 """
+
+#: Ids of backends are these and the balancer's number, ids of frontends these and the port.
+BACKENDS, FRONTENDS = 100_000, 1_000_000
 
 #: Idle clients of a stopping generation are gone after this.
 KEEP_ALIVE_SECONDS = 8
@@ -83,37 +86,38 @@ def render(
 ) -> str:
     parts = [GLOBAL.format(socket=files.socket, state=files.state, keep_alive_seconds=KEEP_ALIVE_SECONDS)]
     for balancer in balancers:
-        parts.append(_frontend(balancer, bind, firewalls))
+        parts += [_frontend(balancer, listener.port, bind, firewalls) for listener in balancer.listeners]
         parts.append(_backend(balancer, [member for member in members if member.backend == balancer.backend]))
     return "".join(parts)
 
 
 def check_words(balancer: Balancer) -> str:
-    """How a server line says that it is checked; empty when the check is off."""
-    check = balancer.check
-    if not check.is_enabled:
-        return ""
+    """How a server that is added says that it is checked; empty when the check is off."""
+    return f" check {_pace(balancer.check)}" if balancer.check.is_enabled else ""
+
+
+def _pace(check: HealthCheck) -> str:
     interval = round(check.interval * 1000)
-    return f" check inter {interval}ms rise {check.healthy_threshold} fall {check.unhealthy_threshold}"
+    return f"inter {interval}ms rise {check.healthy_threshold} fall {check.unhealthy_threshold}"
 
 
-def _frontend(balancer: Balancer, bind: str, firewalls: Mapping[str, SecurityGroup]) -> str:
+def _frontend(balancer: Balancer, port: int, bind: str, firewalls: Mapping[str, SecurityGroup]) -> str:
     return FRONTEND.format(
         number=balancer.number,
-        mode=balancer.listener.protocol.lower(),
+        id=FRONTENDS + port,
+        mode=balancer.protocol.lower(),
         address=bind,
-        port=balancer.listener.port,
-        rules=_rules(balancer, firewalls),
+        port=port,
+        rules=_rules(balancer, port, firewalls),
     )
 
 
-def _rules(balancer: Balancer, firewalls: Mapping[str, SecurityGroup]) -> str:
+def _rules(balancer: Balancer, port: int, firewalls: Mapping[str, SecurityGroup]) -> str:
     """No security group leaves the listener open to whoever reaches its address; else only what a rule lets in."""
     names = balancer.request.security_groups
     if not names:
         return ""
     groups = [firewalls[path_key(balancer.account, balancer.request.region, name)] for name in names]
-    port = balancer.listener.port
     allowed = sorted(
         {
             rule.cidr
@@ -129,12 +133,12 @@ def _rules(balancer: Balancer, firewalls: Mapping[str, SecurityGroup]) -> str:
 
 
 def _backend(balancer: Balancer, members: Sequence[Member]) -> str:
-    mode = balancer.listener.protocol.lower()
+    mode = balancer.protocol.lower()
     options = HTTP_OPTIONS if mode == "http" else ""
     options += _check(balancer)
-    words = check_words(balancer)
+    words = " check" if balancer.check.is_enabled else ""
     options += "".join(f"  server {member.name} 127.0.0.1:{member.port}{words}\n" for member in members)
-    return BACKEND.format(number=balancer.number, backend_id=100_000 + balancer.number, mode=mode, options=options)
+    return BACKEND.format(number=balancer.number, backend_id=BACKENDS + balancer.number, mode=mode, options=options)
 
 
 def _check(balancer: Balancer) -> str:
@@ -142,7 +146,7 @@ def _check(balancer: Balancer) -> str:
     if not check.is_enabled:
         # What a former check found out would hold for ever.
         return "  load-server-state-from-file none\n"
-    text = f"  timeout check {round(check.timeout * 1000)}ms\n"
+    text = f"  timeout check {round(check.timeout * 1000)}ms\n  default-server {_pace(check)}\n"
     if check.protocol == "HTTP":
         # Quoted, so that nothing in a path is taken for a variable or a comment.
         text += "  option httpchk\n"

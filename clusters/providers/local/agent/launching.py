@@ -170,6 +170,7 @@ def _environment(group: Group, server: Server, home: Path) -> dict[str, str]:
         "PORT": str(server.port),
         "INSTANCE_ID": server.id,
         "SERVER_GROUP": group.request.name,
+        "ZONE": server.zone,
         "PACKAGE": group.image.package,
         "VERSION": server.patched.get(group.image.package, group.image.version),
         **({MARKER: marker} if marker else {}),

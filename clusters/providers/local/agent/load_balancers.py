@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from clusters.core.values import LoadBalancer, LoadBalancerRequest
-from clusters.providers.base import Conflict, InvalidRequest, NotFound
+from clusters.providers.base import InvalidRequest, NotFound, refuse_if_used
+from clusters.providers.local import ZONES
 from clusters.providers.local.agent import ports
 from clusters.providers.local.agent.balancing import Balancing
 from clusters.providers.local.agent.fleet import Fleet
 from clusters.providers.local.agent.records import Balancer, Server, path_key
-from clusters.providers.local.agent.regions import check_region
+from clusters.providers.local.agent.regions import check_region, check_zones
 from clusters.providers.local.agent.store import Store
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -43,7 +44,8 @@ class LoadBalancers:
             self._check(account, request)
             existing = self._store.balancers.get(path_key(account, request.region, request.name))
             port = self._port(request, existing)
-            request = replace(request, listener=replace(request.listener, port=port))
+            zones = request.zones or (existing.zones if existing else ZONES)
+            request = replace(request, listener=replace(request.listener, port=port), zones=zones)
             if existing:
                 balancer = replace(existing, request=request)
             else:
@@ -57,9 +59,8 @@ class LoadBalancers:
     def delete(self, account: str, region: str, name: str) -> None:
         key = path_key(account, region, name)
         with self._store.change():
-            for group in self._store.groups.all():
-                if key in group.balancer_keys:
-                    raise Conflict(f"server group {group.request.name} uses load balancer {name}")
+            users = [f"server group {g.request.name}" for g in self._store.groups.all() if key in g.balancer_keys]
+            refuse_if_used(f"load balancer {name}", users)
             if self._store.balancers.get(key):
                 self._store.balancers.delete(key)
                 self._balancing.configure()
@@ -71,6 +72,7 @@ class LoadBalancers:
 
     def _check(self, account: str, request: LoadBalancerRequest) -> None:
         check_region(request.region)
+        check_zones(request.zones)
         if not _NAME.fullmatch(request.name):
             raise InvalidRequest(f"{request.name!r} is not a load balancer's name", field="name")
         if request.health_check.protocol == "HTTP" and not _PATH.fullmatch(request.health_check.path):
@@ -80,13 +82,15 @@ class LoadBalancers:
                 raise InvalidRequest(f"security group {name} does not exist", field="securityGroups")
 
     def _port(self, request: LoadBalancerRequest, existing: Balancer | None) -> int:
-        """The one asked for, the one it has, or a free one."""
-        wanted, bind = request.listener.port, self._balancing.bind
-        if existing and wanted in (0, existing.listener.port):
-            return existing.listener.port
-        taken = {balancer.listener.port for balancer in self._store.balancers.all()}
-        if wanted == 0:
-            return ports.choose(ports.LISTENER_PORTS, taken, bind)
-        if wanted in taken or not ports.is_free(wanted, bind):
-            raise InvalidRequest(f"port {wanted} is in use", field="listener.port")
-        return wanted
+        """Of the first listener: the one asked for, the one it has, or a free one. What is asked for must be free."""
+        bind, asked = self._balancing.bind, {listener.port for listener in request.listeners if listener.port}
+        own = {listener.port for listener in existing.listeners} if existing else set()
+        taken = {listener.port for balancer in self._store.balancers.all() for listener in balancer.listeners} - own
+        for port in asked - own:
+            if port in taken or not ports.is_free(port, bind):
+                raise InvalidRequest(f"port {port} is in use", field="listener.port")
+        if request.listener.port:
+            return request.listener.port
+        if existing and existing.request.listener.port not in asked:
+            return existing.request.listener.port
+        return ports.choose(ports.LISTENER_PORTS, taken | asked, bind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -75,9 +76,19 @@ def _unhealthy(group: Group, staying: Sequence[Seen]) -> tuple[str, ...]:
 
 
 def _surplus(group: Group, kept: Sequence[Seen]) -> tuple[str, ...]:
-    """Those that do not serve go first, then the oldest."""
-    count = len(kept) - group.capacity.desired
-    if count <= 0 or not group.runs(Process.TERMINATE):
+    """Those that do not serve go first, then those of the fullest zone, then the oldest."""
+    if not group.runs(Process.TERMINATE):
         return ()
-    order = sorted(kept, key=lambda one: (one.is_up, -one.age_seconds))
-    return tuple(one.server.id for one in order[:count])
+    left, gone = list(kept), []
+    while len(left) > group.capacity.desired:
+        crowd = Counter(one.server.zone for one in left)
+        first = min(left, key=lambda one: (one.is_up, -crowd[one.server.zone], -one.age_seconds))
+        left.remove(first)
+        gone.append(first.server.id)
+    return tuple(gone)
+
+
+def emptiest_zone(group: Group, servers: Sequence[Server]) -> str:
+    """Where its next instance belongs, so that its zones stay as full as each other."""
+    crowd = Counter(server.zone for server in servers if not server.is_leaving)
+    return min(group.zones, key=lambda zone: crowd[zone])

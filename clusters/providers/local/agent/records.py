@@ -16,6 +16,7 @@ from clusters.core.values import (
     Process,
     ServerGroupRequest,
 )
+from clusters.providers.local import ZONES
 
 
 def path_key(account: str, region: str, name: str) -> str:
@@ -45,6 +46,10 @@ class Group:
     @property
     def balancer_keys(self) -> tuple[str, ...]:
         return tuple(path_key(self.account, self.request.region, name) for name in self.request.load_balancers)
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        return self.request.zones or ZONES
 
     def runs(self, process: Process) -> bool:
         return process not in self.suspended
@@ -78,20 +83,22 @@ class Server:
     is_rebooting: bool = False
     patches: tuple[Patch, ...] = ()
     started_with: tuple[Patch, ...] = ()
+    zone: str = ZONES[0]
 
     @property
     def patched(self) -> dict[str, str]:
         """What it runs now beside its image: version by package."""
         return {patch.package: patch.version for patch in self.started_with}
 
-    def serves(self, balancer: str) -> bool:
-        """Whether the load balancer of that name should send it traffic."""
-        return self.is_registered and balancer not in self.left and not (self.is_leaving or self.is_rebooting)
+    def serves(self, balancer: Balancer) -> bool:
+        """Whether the load balancer should send it traffic."""
+        is_in = self.is_registered and balancer.request.name not in self.left and self.zone in balancer.zones
+        return is_in and not (self.is_leaving or self.is_rebooting)
 
 
 @dataclass(frozen=True, slots=True)
 class Balancer:
-    """A load balancer; its listener has the real port. `number` names it in HAProxy."""
+    """A load balancer; its listeners have real ports. `number` names it in HAProxy."""
 
     number: int
     account: str
@@ -107,8 +114,17 @@ class Balancer:
         return f"lb{self.number}"
 
     @property
-    def listener(self) -> Listener:
-        return self.request.listener
+    def listeners(self) -> tuple[Listener, ...]:
+        return self.request.listeners
+
+    @property
+    def protocol(self) -> str:
+        """Of all its listeners."""
+        return self.request.listener.protocol
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        return self.request.zones or ZONES
 
     @property
     def check(self) -> HealthCheck:

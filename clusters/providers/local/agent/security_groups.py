@@ -6,7 +6,7 @@ import builtins
 import re
 
 from clusters.core.values import Rule, SecurityGroup
-from clusters.providers.base import Conflict, InvalidRequest
+from clusters.providers.base import InvalidRequest, refuse_if_used
 from clusters.providers.local.agent.balancing import Balancing
 from clusters.providers.local.agent.records import Balancer, Group, path_key
 from clusters.providers.local.agent.regions import check_region
@@ -32,6 +32,8 @@ class SecurityGroups:
             raise InvalidRequest(f"{name!r} is not a security group's name", field="name")
         if any(rule.group for rule in rules):
             raise InvalidRequest("instances here have no addresses of their own to allow by group", field="rules")
+        if any(rule.protocol == "udp" for rule in rules):
+            raise InvalidRequest("load balancers here carry TCP alone: a udp rule lets nobody in", field="rules")
         if len(rules) > MOST_RULES:
             raise InvalidRequest(f"{len(rules)} rules are more than {MOST_RULES}", field="rules")
         with self._store.change():
@@ -41,9 +43,14 @@ class SecurityGroups:
 
     def delete(self, account: str, region: str, name: str) -> None:
         with self._store.change():
-            users: builtins.list[Group | Balancer] = [*self._store.groups.all(), *self._store.balancers.all()]
-            for user in users:
-                is_near = (user.account, user.request.region) == (account, region)
-                if is_near and name in user.request.security_groups:
-                    raise Conflict(f"{user.request.name} uses security group {name}")
+            near: builtins.list[tuple[str, Group | Balancer]] = [
+                *(("server group", group) for group in self._store.groups.all()),
+                *(("load balancer", balancer) for balancer in self._store.balancers.all()),
+            ]
+            users = [
+                f"{kind} {user.request.name}"
+                for kind, user in near
+                if (user.account, user.request.region) == (account, region) and name in user.request.security_groups
+            ]
+            refuse_if_used(f"security group {name}", users)
             self._store.firewalls.delete(path_key(account, region, name))

@@ -15,7 +15,7 @@ from clusters.providers.base import Conflict, InvalidRequest, NameTaken, NotFoun
 from clusters.providers.local import PROCESSES
 from clusters.providers.local.agent.fleet import Fleet
 from clusters.providers.local.agent.records import Group, path_key
-from clusters.providers.local.agent.regions import check_region
+from clusters.providers.local.agent.regions import check_region, check_zones
 from clusters.providers.local.agent.store import Store
 from clusters.trust.isolation import FIRST_UID, LAST_UID
 
@@ -136,6 +136,7 @@ class ServerGroups:
     def _check(self, account: str, request: ServerGroupRequest) -> Image:
         check_region(request.region)
         check_processes(PROCESSES, request.suspended_processes, "suspendedProcesses")
+        check_zones(request.zones)
         _check_size(request.capacity)
         _check_environment(request.environment)
         if request.scaling:

@@ -13,8 +13,6 @@ from clusters.providers.local.agent.plan import Seen
 from clusters.providers.local.agent.processes import Running
 from clusters.providers.local.agent.records import Balancer, Group, Server
 
-ZONE = "this-host"
-
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -29,16 +27,15 @@ class View:
     def is_alive(self, server: Server) -> bool:
         return server.id in self.running.pids
 
-    def takes_traffic(self, server: Server, balancer: str) -> bool:
-        """Whether the load balancer of that name should know it."""
+    def takes_traffic(self, server: Server, balancer: Balancer) -> bool:
+        """Whether the load balancer should know it."""
         return server.serves(balancer) and self.is_alive(server) and server.id in self.listening
 
     def is_draining(self, group: Group, server: Server) -> bool:
         """Whether a load balancer still knows it that should not."""
         balancers = [self.balancers[key] for key in group.balancer_keys if key in self.balancers]
         return any(
-            self.traffic.of(balancer, server.id) and not self.takes_traffic(server, balancer.request.name)
-            for balancer in balancers
+            self.traffic.of(balancer, server.id) and not self.takes_traffic(server, balancer) for balancer in balancers
         )
 
     def seen(self, group: Group, server: Server) -> Seen:
@@ -57,7 +54,9 @@ class View:
 
     def balancer_report(self, balancer: Balancer, server: Server) -> HealthReport:
         stat = self.traffic.of(balancer, server.id)
-        is_wanted = server.serves(balancer.request.name)
+        if stat is None and server.zone not in balancer.zones:
+            return HealthReport("LoadBalancer", Health.OUT_OF_SERVICE, f"does not serve zone {server.zone}")
+        is_wanted = server.serves(balancer)
         return report(balancer, stat, is_wanted=is_wanted, launched_at=server.launched_at, now=self.now)
 
     def instance(self, group: Group, server: Server) -> Instance:
@@ -66,7 +65,7 @@ class View:
             id=server.id,
             health=sum_up(reports),
             reports=reports,
-            zone=ZONE,
+            zone=server.zone,
             address=f"127.0.0.1:{server.port}",
             launched_at=server.launched_at,
             patched=server.patched,
@@ -102,6 +101,8 @@ class View:
             address=f"{bind}:{request.listener.port}",
             members=tuple((server.id, self.balancer_report(balancer, server)) for server in servers),
             created_at=balancer.created_at,
+            more_listeners=request.more_listeners,
+            zones=balancer.zones,
         )
 
     def _platform(self, server: Server) -> HealthReport:

@@ -63,6 +63,13 @@ class Handler(BaseHTTPRequestHandler):
         state["health"] = 503
         return 200, "sick"
 
+    def on_heal(self, query):
+        state["health"] = 200
+        return 200, "well"
+
+    def on_zone(self, query):
+        return 200, os.environ["ZONE"]
+
     def on_break(self, query):
         state.update(health=503, answer=500)
         return 200, "broken"

@@ -53,6 +53,15 @@ def test_without_a_group_the_listener_is_open() -> None:
     assert "reject" not in text(replace(BALANCER, request=replace(REQUEST, security_groups=())))
 
 
+def test_each_part_of_a_check_is_in_the_text_without_any_server() -> None:
+    """By which it is known that a new generation is needed."""
+    changes = (
+        {"path": "/other"}, {"protocol": "TCP"}, {"interval": 9.0}, {"timeout": 9.0}, {"healthy_threshold": 9},
+        {"unhealthy_threshold": 9}, {"is_enabled": False},
+    )  # fmt: skip
+    assert len({text(BALANCER), *(text(with_check(**change)) for change in changes)}) == len(changes) + 1
+
+
 def test_a_check_that_is_off_checks_nothing() -> None:
     off = text(with_check(is_enabled=False), Member("lb7", "i-1", 20001))
     assert "check" not in off.partition("backend lb7")[2]

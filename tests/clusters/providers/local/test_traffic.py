@@ -23,6 +23,7 @@ from clusters.core.values import (
     ServerGroupRequest,
 )
 from clusters.providers.base import InvalidRequest
+from clusters.providers.local.agent import ports
 from tests import processes
 from tests.clouds import ACCOUNT, HEALTH_CHECK, REGION, Stage, wait_until
 from tests.clusters.providers.local import app
@@ -97,6 +98,135 @@ def test_an_edited_check_decides_from_then_on(stage: Stage, image: Image) -> Non
     stage.until(group.name, lambda group: group.count(Health.DOWN) == 1)
     stage.balancer("web", replace(HEALTH_CHECK, is_enabled=False))
     stage.until(group.name, lambda group: group.count(Health.UP) == 1)
+
+
+def answering(address: str) -> set[str]:
+    """The instances that ten requests in a row reach."""
+    return {get(address)[2] for _ in range(10)}
+
+
+def test_who_gets_requests_follows_each_edit_of_the_check(stage: Stage, image: Image) -> None:
+    """Path, protocol, both thresholds, off and on: with an instance that serves, but calls itself sick."""
+    slow = replace(HEALTH_CHECK, interval=0.5)
+    address = stage.balancer("web").address
+    group = stage.create(request_(image))
+    sick, well = (instance.id for instance in group.instances)
+    own = group.instances[0].address
+
+    def edit(check: HealthCheck, expected: set[str]) -> None:
+        stage.balancer("web", check)
+        wait_until(lambda: answering(address) == expected)
+
+    stage.cloud.server_groups.suspend(ACCOUNT, REGION, group.name, frozenset({Process.REPLACE_UNHEALTHY.value}))
+    get(own, "/sicken")
+    for check in (replace(HEALTH_CHECK, path="/"), HealthCheck("TCP", interval=0.2), replace(slow, is_enabled=False)):
+        edit(HEALTH_CHECK, {well})
+        edit(check, {sick, well})
+    edit(replace(slow, healthy_threshold=20), {well})
+    get(own, "/heal")
+    time.sleep(1.2)
+    assert answering(address) == {well}
+    edit(replace(slow, unhealthy_threshold=20), {sick, well})
+    get(own, "/sicken")
+    time.sleep(1.2)
+    assert answering(address) == {sick, well}
+    edit(replace(slow, unhealthy_threshold=1), {well})
+
+
+def test_the_protocol_of_a_listener_is_edited_and_back_without_a_failed_request(stage: Stage, image: Image) -> None:
+    address = stage.balancer("web").address
+    group = stage.create(request_(image))
+    port = int(address.rpartition(":")[2])
+    with Traffic(address) as traffic:
+        for protocol in ("TCP", "HTTP"):
+            request = LoadBalancerRequest(REGION, "web", Listener(port, protocol), HEALTH_CHECK)
+            assert stage.cloud.load_balancers.upsert(ACCOUNT, request).listener.protocol == protocol
+            time.sleep(0.5)
+            stage.until(group.name, lambda group: group.count(Health.UP) == 2)
+    assert traffic.failures == []
+    assert len(traffic.served) == 2
+
+
+def two_ports() -> tuple[int, int]:
+    first = ports.choose(ports.LISTENER_PORTS, ())
+    return first, ports.choose(ports.LISTENER_PORTS, {first})
+
+
+def test_each_listener_leads_to_the_same_instances_and_one_can_be_taken_away(stage: Stage, image: Image) -> None:
+    first, second = two_ports()
+    request = LoadBalancerRequest(REGION, "web", Listener(first), HEALTH_CHECK, more_listeners=(Listener(second),))
+    stage.cloud.load_balancers.upsert(ACCOUNT, request)
+    group = stage.create(request_(image))
+    ids = {instance.id for instance in group.instances}
+    assert answering(f"127.0.0.1:{first}") == answering(f"127.0.0.1:{second}") == ids
+    with Traffic(f"127.0.0.1:{second}") as traffic:
+        stage.cloud.load_balancers.upsert(ACCOUNT, replace(request, listener=Listener(second), more_listeners=()))
+        wait_until(lambda: not can_connect(f"127.0.0.1:{first}", "127.0.0.1"))
+    assert traffic.failures == []
+
+
+def test_a_rule_opens_the_ports_of_its_range_by_its_protocol_and_no_other(stage: Stage, image: Image) -> None:
+    low, high = (f"127.0.0.1:{port}" for port in sorted(two_ports()))
+    low_port, high_port = (int(address.rpartition(":")[2]) for address in (low, high))
+
+    def allow(*rules: Rule) -> None:
+        stage.cloud.security_groups.upsert(ACCOUNT, REGION, "range", rules)
+
+    def open_now() -> list[bool]:
+        return [can_connect(address, "127.0.0.1") for address in (low, high)]
+
+    allow()
+    request = LoadBalancerRequest(
+        REGION, "web", Listener(low_port), HEALTH_CHECK, ("range",), more_listeners=(Listener(high_port),)
+    )
+    stage.cloud.load_balancers.upsert(ACCOUNT, request)
+    stage.create(request_(image, size=1))
+    assert open_now() == [False, False]
+    for ports_, expected in (
+        ((low_port, high_port), [True, True]),
+        ((low_port, low_port), [True, False]),
+        ((low_port + 1, high_port), [False, True]),
+        ((high_port + 1, 65535), [False, False]),
+    ):
+        for protocol in ("tcp", "all"):
+            allow(Rule("127.0.0.0/8", *ports_, protocol))
+            assert open_now() == expected, (ports_, protocol)
+    with pytest.raises(InvalidRequest, match="carry TCP alone") as error:
+        allow(Rule("127.0.0.0/8", low_port, high_port, "udp"))
+    assert error.value.field == "rules"
+    assert open_now() == [False, False]
+
+
+def test_a_zone_that_is_taken_out_gets_no_requests(stage: Stage, image: Image) -> None:
+    """Out of the load balancer, and out of a server group's successor."""
+    address = stage.balancer("web").address
+    port = int(address.rpartition(":")[2])
+    zones = {"availabilityZones": {REGION: ["local-a", "local-b"]}}
+    both = stage.create(request_(image, size=4, extra=zones))
+    assert sorted(instance.zone for instance in both.instances) == ["local-a", "local-a", "local-b", "local-b"]
+
+    def answer() -> set[str]:
+        return {get(address, "/zone")[1] for _ in range(10)}
+
+    def serve(*served: str) -> None:
+        request = LoadBalancerRequest(REGION, "web", Listener(port), HEALTH_CHECK, zones=served)
+        assert stage.cloud.load_balancers.upsert(ACCOUNT, request).zones == served
+
+    assert answer() == {"local-a", "local-b"}
+    with Traffic(address) as traffic:
+        serve("local-b", "local-c")
+        out = stage.until(both.name, lambda group: group.count(Health.OUT_OF_SERVICE) == 2)
+        assert {one.zone for one in out.instances if one.health is Health.OUT_OF_SERVICE} == {"local-a"}
+        assert "does not serve zone local-a" in {report.reason for one in out.instances for report in one.reports}
+        assert answer() == {"local-b"}
+        serve("local-a", "local-b")
+        stage.until(both.name, lambda group: group.count(Health.UP) == 4)
+        assert answer() == {"local-a", "local-b"}
+        stage.create(request_(image, "app-v001", extra={"availabilityZones": {REGION: ["local-b"]}}))
+        stage.cloud.server_groups.disable(ACCOUNT, REGION, both.name)
+        stage.until(both.name, lambda group: group.count(Health.OUT_OF_SERVICE) == 4)
+        assert answer() == {"local-b"}
+    assert traffic.failures == []
 
 
 def test_red_black_costs_no_request(stage: Stage, image: Image) -> None:
