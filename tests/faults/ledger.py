@@ -17,6 +17,10 @@ from tests.faults.ground import Ground
 from tests.faults.watch import Watch
 
 
+#: What an effect of several calls tells in between. After a crash it counts anew those that are left to make.
+PROGRESS = " [0-9]+ of [0-9]+ done$"
+
+
 @dataclass(frozen=True)
 class Ledger:
     """Equal for two runs exactly when the same things happened, each as often, to resources of the same names."""
@@ -37,9 +41,7 @@ class Ledger:
         return cls(
             list(execution.stages.order_by("ref").values_list("ref", "attempt", "type_key", "status")),
             list(_steps(execution).order_by("stage__ref", "n").values_list("stage__ref", "n", "name", "status")),
-            Counter(
-                _unnamed(name, _moves(execution).values_list("kind", "ref", "attempt", "step", "status", "message"))
-            ),
+            Counter(_unnamed(name, _made(execution).exclude(message__regex=PROGRESS))),
             Counter(_unnamed(name, _audit(name).values_list("actor", "action", "object_id", "result"))),
             list(_unnamed(name, _cloud(ground, name))),
         )
@@ -63,8 +65,7 @@ def check_history(execution: Execution) -> None:
     epochs = [event.epoch for event in events if event.epoch]
     assert epochs == sorted(epochs)
     # An effect of several calls tells after each what is left of it.
-    made = _moves(execution).values_list("kind", "ref", "attempt", "step", "status", "message")
-    moves = Counter((*move, message * (move[-1] == "INTENT")) for *move, message in made)
+    moves = Counter((*move, message * (move[-1] == "INTENT")) for *move, message in _made(execution))
     assert [move for move, count in moves.items() if count > 1] == []
     told = {(event.kind, event.ref, event.attempt, event.step): event.status for event in events}
     assert told["execution", "", execution.attempt, ""] == execution.status
@@ -119,6 +120,10 @@ def _steps(execution: Execution) -> Any:
 def _moves(execution: Execution) -> Any:
     """Without what steps waited for: how often somebody looked, and what there was to see, is chance."""
     return execution.events.exclude(kind="step", status="RUNNING")
+
+
+def _made(execution: Execution) -> Any:
+    return _moves(execution).values_list("kind", "ref", "attempt", "step", "status", "message")
 
 
 def _audit(application: str) -> Any:

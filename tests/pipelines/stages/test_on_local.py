@@ -174,8 +174,8 @@ def test_a_firewall_lets_in_whom_its_rules_name_and_both_go_when_nothing_uses_th
         PLACE | {"type": "deleteLoadBalancer", "loadBalancerName": "shop-web", "regions": [REGION]},
         PLACE | {"type": "deleteSecurityGroup", "securityGroupName": "shop-office", "regions": [REGION]},
     )
-    assert "server group shop-web-v000 uses load balancer shop-web" in site.run(deletions[0]).message
-    assert "shop-web uses security group shop-office" in site.run(deletions[1]).message
+    assert "load balancer shop-web is used by server group shop-web-v000" in site.run(deletions[0]).message
+    assert "security group shop-office is used by load balancer shop-web" in site.run(deletions[1]).message
     destroy = HERE | {"type": "destroyServerGroup", "serverGroupName": "shop-web-v000"}
     site.done(destroy, *deletions)
     assert site.stage.cloud.load_balancers.list(ACCOUNT, REGION) == []

@@ -36,6 +36,7 @@ def test_the_environment_is_what_the_contract_says(agent: LocalAgent, group: Ser
         "PORT": instance.address.partition(":")[2],
         "INSTANCE_ID": instance.id,
         "SERVER_GROUP": "app-v000",
+        "ZONE": "local-a",
         "PACKAGE": "app",
         "VERSION": "1",
         "GREETING": "hi",
