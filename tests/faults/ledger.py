@@ -16,7 +16,6 @@ from tests.clouds import wait_until
 from tests.faults.ground import Ground
 from tests.faults.watch import Watch
 
-
 #: What an effect of several calls tells in between. After a crash it counts anew those that are left to make.
 PROGRESS = " [0-9]+ of [0-9]+ done$"
 
