@@ -76,13 +76,14 @@ let row = "";
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.target.matches("[data-row]")) row = event.target.closest("[id]").id;
 });
-document.addEventListener("htmx:afterSettle", (event) => {
+// At once after the swap: what a refresh swaps away before it has settled is told nobody.
+document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.requestConfig?.triggeringEvent?.type === "click") {
     const opened = event.target.querySelector?.("[autofocus]");
     (opened ?? document.getElementById(row)?.querySelector("[data-row]"))?.focus();
   }
-  tick();
 });
+document.addEventListener("htmx:afterSettle", tick);
 tick();
 
 // On a narrow screen the row of tabs begins with the one that is open.

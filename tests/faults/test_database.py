@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
@@ -29,6 +30,7 @@ PACE = 1.5
 LEASE_SECONDS = 2.0
 
 
+@pytest.mark.long
 def test_runs_survive_restarts_of_postgresql(ground: Ground, recording: Played, tmp_path: Path) -> None:
     ((ledgers, restarts),) = side_by_side(ground, run_through_restarts, [tmp_path], at_once=1)
     assert restarts >= 2

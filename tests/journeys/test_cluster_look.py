@@ -16,7 +16,7 @@ from clusters.providers.memory import MemoryCloud
 from spinnaker_web import demo_package
 from spinnaker_web.asgi import application
 from tests import world
-from tests.journeys.test_look import LOOKS, SIZES, keep, serious
+from tests.journeys.test_look import SIZES, keep, looks, serious
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -75,7 +75,7 @@ def sign_in(page: Page, url: str, name: str) -> None:
     page.wait_for_url("**/apps")
 
 
-@pytest.mark.parametrize(("width", "theme"), LOOKS)
+@pytest.mark.parametrize(("width", "theme"), looks(390, "dark"))
 def test_pages_hold_together(here: str, browser: Browser, width: int, theme: str) -> None:
     world.build()
     world.application("empty", "storefront")

@@ -45,6 +45,7 @@ def test_production_is_replaced_without_a_failed_request_while_its_instances_are
     ), told
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_the_commands_of_the_documentation_work(stack: Installation, document: Path, tmp_path: Path):
     blocks = re.findall(r"```sh\n(.*?)```", document.read_text(), re.S)

@@ -68,7 +68,7 @@ def is_waiting(execution: Execution, number: int) -> bool:
 @pytest.mark.parametrize(
     ("strategy", "wait"),
     [
-        ({"strategy": "redblack", "delayBeforeDisableSec": 30}, 1),
+        pytest.param({"strategy": "redblack", "delayBeforeDisableSec": 30}, 1, marks=pytest.mark.long),
         ({"strategy": "rollingredblack", "targetPercentages": [50], "delayBeforeDisableSec": 6}, 2),
     ],
     ids=["redblack", "rollingredblack"],
